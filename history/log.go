@@ -2,8 +2,16 @@ package history
 
 import (
 	"context"
-	"io"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"varve/history/blob"
 	"varve/history/sql"
@@ -24,103 +32,188 @@ type Options struct {
 }
 
 // Log is the open store. Its methods may be called concurrently.
-type Log struct{ db *sql.DB }
+type Log struct {
+	db    *sql.DB
+	blobs *blob.Store
+	now   func() time.Time
+	lock  *os.File // nil when opened for reading
+	seq   atomic.Int64
+
+	mu      sync.Mutex
+	queue   []*request // commits waiting for a leader
+	leading bool       // somebody is at work on a batch
+	closed  bool
+	running sync.WaitGroup // commits; Add only under mu while not closed
+
+	// The following belong to the leader.
+	last   position
+	actors map[Actor]int64
+}
+
+// position is where the log ends.
+type position struct {
+	seq   Seq
+	time  int64 // nanoseconds
+	chain [32]byte
+}
 
 // Open opens or creates the store in opts.Dir, takes its lock (ErrInUse),
 // migrates it, and removes what a killed process left half done.
-func Open(ctx context.Context, opts Options) (*Log, error) { panic("todo") }
+func Open(ctx context.Context, opts Options) (*Log, error) {
+	l, err := newLog(opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.open(ctx, opts); err != nil {
+		return nil, errors.Join(noRoom(err), l.Close())
+	}
+	return l, nil
+}
+
+// OpenForReading opens an existing store beside the process that writes it: no
+// lock is taken, nothing is migrated or removed, and Commit, Receive and Keep
+// are refused.
+func OpenForReading(ctx context.Context, opts Options) (*Log, error) {
+	l, err := newLog(opts)
+	if err != nil {
+		return nil, err
+	}
+	l.blobs = blob.OpenForReading(filepath.Join(opts.Dir, "blobs"), blob.Options{})
+	if l.db, err = sql.Open(ctx, filepath.Join(opts.Dir, "varve.db"), sql.Options{ReadOnly: true}); err != nil {
+		return nil, err
+	}
+	if err := l.load(ctx); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+func newLog(opts Options) (*Log, error) {
+	switch opts.Durability {
+	case "", "full", "normal":
+	default:
+		return nil, fmt.Errorf("durability %q: want full or normal", opts.Durability)
+	}
+	l := &Log{now: opts.Now, actors: map[Actor]int64{}}
+	if l.now == nil {
+		l.now = time.Now
+	}
+	return l, nil
+}
+
+func (l *Log) open(ctx context.Context, opts Options) error {
+	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
+		return err
+	}
+	lock, err := takeLock(filepath.Join(opts.Dir, "lock"))
+	if err != nil {
+		return err
+	}
+	l.lock = lock
+	if l.blobs, err = blob.Open(filepath.Join(opts.Dir, "blobs"), blob.Options{Inline: opts.Inline}); err != nil {
+		return err
+	}
+	l.db, err = sql.Open(ctx, filepath.Join(opts.Dir, "varve.db"), sql.Options{Relaxed: opts.Durability == "normal"})
+	if err != nil {
+		return err
+	}
+	if err := syncDir(opts.Dir); err != nil {
+		return err
+	}
+	if err := l.load(ctx); err != nil {
+		return err
+	}
+	if l.last.seq == 0 {
+		return l.begin(ctx)
+	}
+	return nil
+}
+
+// begin writes the first change: the root of the shared layer.
+func (l *Log) begin(ctx context.Context) error {
+	_, err := l.Commit(ctx, func(*Tx) (*Change, error) {
+		return &Change{Op: OpInit, Versions: []Version{{Layer: Shared, Name: ".", Kind: Dir}}}, nil
+	})
+	return err
+}
+
+const selectLast = `SELECT seq, time, chain FROM change ORDER BY seq DESC LIMIT 1`
+
+func (l *Log) load(ctx context.Context) error {
+	return l.db.Read(ctx, func(c *sql.Conn) error {
+		return c.Query(selectLast, nil, func(r sql.Row) error {
+			var chain []byte
+			if err := r.Scan(&l.last.seq, &l.last.time, &chain); err != nil {
+				return err
+			}
+			copy(l.last.chain[:], chain)
+			l.seq.Store(int64(l.last.seq))
+			return nil
+		})
+	})
+}
+
+// takeLock holds the file at path until it is closed or the process ends.
+func takeLock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = fmt.Errorf("%w; stop the varve that serves it, or let it do the work", ErrInUse)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
+	}
+	return f, nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
 
 // Close waits for running commits and releases the store.
-func (l *Log) Close() error { panic("todo") }
+func (l *Log) Close() error {
+	l.mu.Lock()
+	was := l.closed
+	l.closed = true
+	l.mu.Unlock()
+	if was {
+		return nil
+	}
+	l.running.Wait()
+	var errs []error
+	if l.db != nil {
+		errs = append(errs, l.db.Close())
+	}
+	if l.lock != nil {
+		errs = append(errs, l.lock.Close())
+	}
+	return errors.Join(errs...)
+}
 
 // Seq is the last committed seq.
-func (l *Log) Seq() Seq { panic("todo") }
+func (l *Log) Seq() Seq { return Seq(l.seq.Load()) }
 
 // View runs read over one consistent snapshot. The Tx is invalid afterwards.
 // read must not wait for the network.
-func (l *Log) View(ctx context.Context, read func(*Tx) error) error { panic("todo") }
-
-// Commit runs plan and appends the change it returns; a nil change appends
-// nothing (statements queued with Tx.Do are still executed). It returns the
-// change as written, after it is durable. Uploads of the change are kept
-// (made durable) by the caller with Keep before Commit; Commit discards the
-// files of those whose content was already stored, and the caller discards
-// them when Commit fails.
-func (l *Log) Commit(ctx context.Context, plan func(*Tx) (*Change, error)) (*Change, error) {
-	panic("todo")
+func (l *Log) View(ctx context.Context, read func(*Tx) error) error {
+	return l.db.Read(ctx, func(c *sql.Conn) error {
+		tx := &Tx{c: c, now: fromNanos(nanos(l.now()))}
+		defer tx.end()
+		return read(tx)
+	})
 }
 
-// Receive spools a body; see blob.Store.Receive.
-func (l *Log) Receive(ctx context.Context, body io.Reader, want blob.Expect) (*blob.Upload, error) {
-	panic("todo")
+// noRoom gives the errors of a full disk their name.
+func noRoom(err error) error {
+	if errors.Is(err, sql.ErrFull) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	return err
 }
-
-// Keep makes an upload durable, to be named in a change.
-func (l *Log) Keep(u *blob.Upload) error { panic("todo") }
-
-// Discard removes an upload that was not committed. It may be called always.
-func (l *Log) Discard(u *blob.Upload) { panic("todo") }
-
-// Content opens the bytes of a blob: an *os.File, or a *bytes.Reader for what
-// lies in the database wrapped with a no-op Close. The caller closes it.
-func (l *Log) Content(ctx context.Context, ref blob.Ref) (io.ReadSeekCloser, error) {
-	panic("todo")
-}
-
-// Tx is one consistent read of the store: in View a snapshot, in a plan the
-// state the change will be appended to. It is used by one goroutine.
-type Tx struct{}
-
-// Seq is the last change the Tx sees.
-func (tx *Tx) Seq() Seq { panic("todo") }
-
-// Now is the clock: in a plan the time the change will carry.
-func (tx *Tx) Now() time.Time { panic("todo") }
-
-// Heads finds the given keys as of at (Live: the present), one query for all.
-// Absent keys, and keys whose newest version is a gap, are absent from the map.
-// Touched is only set when at is Live.
-func (tx *Tx) Heads(keys []Key, at Seq) (map[Key]Head, error) { panic("todo") }
-
-// Children lists what a layer has directly in dir as of at, whiteouts
-// included, ordered by key.
-func (tx *Tx) Children(layer Layer, dir string, at Seq) ([]Head, error) { panic("todo") }
-
-// Below lists what a layer has strictly below name as of at, whiteouts
-// included, parents before their children. More than limit: ErrTooManyEntries.
-func (tx *Tx) Below(layer Layer, name string, at Seq, limit int) ([]Head, error) { panic("todo") }
-
-// Real tells whether a layer has a file or a directory that is not implied
-// strictly below name as of at.
-func (tx *Tx) Real(layer Layer, name string, at Seq) (bool, error) { panic("todo") }
-
-// Last is the newest version of a name, gaps included; fs.ErrNotExist if the
-// name never had one in this layer.
-func (tx *Tx) Last(k Key) (Version, error) { panic("todo") }
-
-// Version finds what a node was at exactly the seq of ref.
-func (tx *Tx) Version(ref Ref) (Version, error) { panic("todo") }
-
-// Session finds a session by id.
-func (tx *Tx) Session(id string) (Session, error) { panic("todo") }
-
-// Sessions lists an owner's sessions, newest first, starting after the id
-// after ("" from the start). The zero Account lists everybody's.
-func (tx *Tx) Sessions(owner Account, after string, limit int) ([]Session, error) { panic("todo") }
-
-// NewLayer is the layer the next session created gets; for use in a plan.
-func (tx *Tx) NewLayer() (Layer, error) { panic("todo") }
-
-// Usage is how many bytes the versions of an account count.
-func (tx *Tx) Usage(a Account) (int64, error) { panic("todo") }
-
-// Stored is how many physical bytes the store's blobs take.
-func (tx *Tx) Stored() (int64, error) { panic("todo") }
-
-// Rows runs a read-only query of a table the calling package owns and calls
-// scan for each row; scan must not query.
-func (tx *Tx) Rows(query string, args []any, scan func(sql.Row) error) error { panic("todo") }
-
-// Do queues a write to a table the calling package owns: it is executed in the
-// same transaction if the plan returns no error, before the next plan runs.
-func (tx *Tx) Do(query string, args ...any) { panic("todo") }

@@ -1,10 +1,18 @@
 package blob
 
 import (
-	"context"
-	"io"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
 )
+
+// DefaultInline is Options.Inline if that is zero: 16 KiB.
+const DefaultInline = 16 << 10
 
 // Options of a Store. The zero value works.
 type Options struct {
@@ -17,36 +25,140 @@ type Options struct {
 }
 
 // Store is a directory of blobs. Its methods may be called concurrently.
-type Store struct{}
-
-// Upload is content that was received whole. Exactly one of Data and Locator is
-// set once Keep has returned; Discard may be called at any time before the row
-// that names Locator is committed, and more than once.
-type Upload struct {
-	Info
-	Data    []byte  // inline content; nil when in a file (empty, not nil, for empty content)
-	Locator Locator // set by Keep
+type Store struct {
+	dir     string
+	inline  int64
+	sync    func(*os.File) error
+	buffers sync.Pool // of *[]byte, what one Receive reads into
 }
 
 // Open makes the directories below dir and removes what uploads of a dead
 // process left in its tmp. The caller holds the store's lock.
-func Open(dir string, opts Options) (*Store, error) { panic("todo") }
-
-// Receive reads body to its end and hashes it. ErrShort, ErrDigest,
-// ErrTooLarge, ctx's error or the reader's own error leave nothing behind.
-func (s *Store) Receive(ctx context.Context, body io.Reader, want Expect) (*Upload, error) {
-	panic("todo")
+func Open(dir string, opts Options) (*Store, error) {
+	s := OpenForReading(dir, opts)
+	if err := s.makeDirs(); err != nil {
+		return nil, err
+	}
+	left, err := os.ReadDir(s.tmp())
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range left {
+		if err := os.Remove(filepath.Join(s.tmp(), e.Name())); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
 }
 
-// Keep makes a spooled upload durable under its locator. Inline content needs
-// nothing.
-func (s *Store) Keep(u *Upload) error { panic("todo") }
+// OpenForReading is Open for a store that another process may be writing: it
+// changes nothing, and only Open, Walk and Spooled may be called.
+func OpenForReading(dir string, opts Options) *Store {
+	s := &Store{dir: dir, inline: opts.Inline, sync: opts.Sync}
+	if s.inline == 0 {
+		s.inline = DefaultInline
+	}
+	if s.sync == nil {
+		s.sync = (*os.File).Sync
+	}
+	size := max(64<<10, s.inline+1)
+	s.buffers.New = func() any { b := make([]byte, size); return &b }
+	return s
+}
 
-// Discard removes what u has on disk.
-func (s *Store) Discard(u *Upload) { panic("todo") }
+// makeDirs makes all directories at once, so that no upload has to make (and
+// sync) one on its way.
+func (s *Store) makeDirs() error {
+	dirs := []string{s.dir, s.tmp()}
+	for i := range 256 {
+		dirs = append(dirs, filepath.Join(s.dir, fmt.Sprintf("%02x", i)))
+	}
+	made := false
+	for _, d := range dirs {
+		err := os.Mkdir(d, 0o700)
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		made = made || err == nil
+	}
+	if !made {
+		return nil
+	}
+	if err := s.syncDir(s.dir); err != nil {
+		return err
+	}
+	return s.syncDir(filepath.Dir(s.dir))
+}
+
+func (s *Store) tmp() string { return filepath.Join(s.dir, "tmp") }
+
+func (s *Store) syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.sync(d), d.Close())
+}
+
+// path is where the file of l lies. Locators come from our own rows, but a row
+// may have been tampered with, and must not lead out of the store.
+func (s *Store) path(l Locator) (string, error) {
+	ref, gen, ok := strings.Cut(string(l), ".")
+	if _, err := ParseRef(ref); err != nil || !ok || gen == "" || strings.ContainsAny(gen, "/.") {
+		return "", fmt.Errorf("blob locator %q: %w", l, fs.ErrInvalid)
+	}
+	return filepath.Join(s.dir, ref[:2], string(l)), nil
+}
 
 // Open opens the file at l. The caller closes it.
-func (s *Store) Open(l Locator) (*os.File, error) { panic("todo") }
+func (s *Store) Open(l Locator) (*os.File, error) {
+	path, err := s.path(l)
+	if err != nil {
+		return nil, err
+	}
+	return os.Open(path)
+}
 
 // Remove deletes the file at l; a missing file is no error.
-func (s *Store) Remove(l Locator) error { panic("todo") }
+func (s *Store) Remove(l Locator) error {
+	path, err := s.path(l)
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Walk calls visit for every file of the store, in the order of their locators,
+// with the time it was written.
+func (s *Store) Walk(visit func(Locator, time.Time) error) error {
+	for i := range 256 {
+		dir := filepath.Join(s.dir, fmt.Sprintf("%02x", i))
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			info, err := e.Info()
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if err := visit(Locator(e.Name()), info.ModTime()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Spooled is how many temporary files there are: uploads on their way, or what
+// a killed process left.
+func (s *Store) Spooled() (int, error) {
+	entries, err := os.ReadDir(s.tmp())
+	return len(entries), err
+}

@@ -1,9 +1,268 @@
 // Package sql opens varve's database: driver, pragmas, pools, migrations.
+//
+// There is one writing connection, a pool of reading ones (each View is a
+// snapshot on one of them) and one for maintenance that must not block either.
+// Reading beyond a few connections a core only slows the writer down, so the
+// pool is small. Every connection keeps the statements it has prepared.
+//
+// All that is particular to SQLite stays in this package; what others send
+// through a Conn uses $1 parameters and SQL that PostgreSQL understands too.
 package sql
 
-// DB is the open database: one writing connection, a pool of reading ones and
-// one for maintenance.
-type DB struct{}
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"runtime"
+	"sync"
 
-// Row scans the current row of a query.
-type Row interface{ Scan(dest ...any) error }
+	"modernc.org/sqlite"
+)
+
+// Errors of Open and of every statement.
+var (
+	// ErrForeign: the file is a database of another program.
+	ErrForeign = errors.New("not a varve database")
+	// ErrNewer: the database was written by a newer varve.
+	ErrNewer = errors.New("the store was written by a newer version of varve; update varve")
+	// ErrOld: the database needs a migration and is opened for reading only.
+	ErrOld = errors.New("the store was written by an older version of varve and has to be opened by serve once")
+	// ErrFull: the disk has no room; the transaction has to be rolled back.
+	ErrFull = errors.New("no space left for the database")
+	// ErrClosed: Close was called.
+	ErrClosed = errors.New("database is closed")
+)
+
+// Options of Open. The zero value works.
+type Options struct {
+	// Relaxed leaves out the sync of each commit: power loss may take the last
+	// commits, a crash of the process takes none.
+	Relaxed bool
+	// ReadOnly opens reading connections only and never migrates. Another
+	// process may have the database open for writing.
+	ReadOnly bool
+}
+
+// DB is the open database. Its methods may be called concurrently.
+type DB struct {
+	path                  string
+	write, read, maintain *sql.DB
+	readers               chan *Conn // nil stands for one not opened yet
+	closed                chan struct{}
+
+	writing sync.Mutex
+	writer  *Conn // guarded by writing; nil until needed
+
+	maintaining sync.Mutex
+}
+
+// Open opens or creates the database at path and migrates it.
+func Open(ctx context.Context, path string, opts Options) (*DB, error) {
+	// POSIX locks would be dropped whenever any descriptor of the file is
+	// closed in this process.
+	if _, err := sqlite.OFDLocking(true); err != nil {
+		return nil, err
+	}
+	sqlite.StrictPragmas(true)
+	if opts.ReadOnly {
+		if _, err := os.Stat(path); err != nil {
+			return nil, err
+		}
+	}
+	db := &DB{path: path, closed: make(chan struct{})}
+	if err := db.connect(ctx, opts); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+func (db *DB) connect(ctx context.Context, opts Options) error {
+	readers := max(4, runtime.NumCPU())
+	db.readers = make(chan *Conn, readers)
+	for range readers {
+		db.readers <- nil
+	}
+	var err error
+	if db.read, err = open(readDSN(db.path), readers); err != nil {
+		return err
+	}
+	if opts.ReadOnly {
+		return db.check(ctx, db.read)
+	}
+	// modernc creates the file with mode 0644; nobody else has to read it.
+	f, err := os.OpenFile(db.path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if db.write, err = open(writeDSN(db.path, opts.Relaxed), 1); err != nil {
+		return err
+	}
+	if db.maintain, err = open(writeDSN(db.path, opts.Relaxed), 1); err != nil {
+		return err
+	}
+	return migrate(ctx, db.write)
+}
+
+func open(dsn string, conns int) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns)
+	return db, nil
+}
+
+// The file: prefix is what makes SQLite look at its own parameters (mode).
+func fileURI(path string) string {
+	return "file:" + (&url.URL{Path: path}).EscapedPath()
+}
+
+func writeDSN(path string, relaxed bool) string {
+	synchronous := "FULL"
+	if relaxed {
+		synchronous = "NORMAL"
+	}
+	return fileURI(path) + "?_busy_timeout=10000&_txlock=immediate&_defensive=1&_dqs=0" +
+		"&_pragma=journal_mode(WAL)&_pragma=synchronous(" + synchronous + ")" +
+		"&_pragma=foreign_keys(1)&_pragma=cache_size(-32000)&_pragma=wal_autocheckpoint(4000)" +
+		"&_pragma=journal_size_limit(67108864)&_pragma=trusted_schema(0)&_pragma=temp_store(MEMORY)"
+}
+
+func readDSN(path string) string {
+	return fileURI(path) + "?mode=ro&_query_only=1&_busy_timeout=10000&_defensive=1&_dqs=0" +
+		"&_pragma=cache_size(-16000)&_pragma=trusted_schema(0)&_pragma=temp_store(MEMORY)"
+}
+
+// Read runs read in one snapshot. It waits for a free connection until ctx is
+// done; after that ctx is not looked at.
+func (db *DB) Read(ctx context.Context, read func(*Conn) error) error {
+	var c *Conn
+	select {
+	case c = <-db.readers:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-db.closed:
+		return ErrClosed
+	}
+	defer func() { db.readers <- c }()
+	if c == nil {
+		conn, err := newConn(db.read)
+		if err != nil {
+			return err
+		}
+		c = conn
+	}
+	if _, err := c.Exec("BEGIN"); err != nil {
+		c = c.discard()
+		return err
+	}
+	defer func() {
+		// Nothing was written, and rolling back cannot be refused for a reason
+		// worth more than a fresh connection.
+		if _, err := c.Exec("ROLLBACK"); err != nil {
+			c = c.discard()
+		}
+	}()
+	return read(c)
+}
+
+// Write runs write in one transaction and commits it, durably unless
+// Options.Relaxed. Writers take turns. An error rolls everything back.
+func (db *DB) Write(write func(*Conn) error) (err error) {
+	db.writing.Lock()
+	defer db.writing.Unlock()
+	if db.writer == nil {
+		if db.write == nil {
+			return errors.New("database is open for reading only")
+		}
+		if db.writer, err = newConn(db.write); err != nil {
+			return err
+		}
+	}
+	c := db.writer
+	if _, err := c.Exec("BEGIN IMMEDIATE"); err != nil {
+		db.writer = c.discard()
+		return err
+	}
+	committed := false
+	defer func() {
+		if committed {
+			return
+		}
+		// SQLite rolls back by itself after some errors, a full disk among
+		// them; a connection in doubt is replaced.
+		c.Exec("ROLLBACK")
+		if _, rerr := c.Exec("BEGIN"); rerr != nil {
+			db.writer = c.discard()
+		} else if _, rerr := c.Exec("ROLLBACK"); rerr != nil {
+			db.writer = c.discard()
+		}
+	}()
+	if err := write(c); err != nil {
+		return err
+	}
+	if _, err := c.Exec("COMMIT"); err != nil {
+		return err
+	}
+	committed = true
+	return nil
+}
+
+// Maintain runs work outside any transaction on a connection of its own, for
+// VACUUM INTO, checks and the like.
+func (db *DB) Maintain(ctx context.Context, work func(*Conn) error) error {
+	db.maintaining.Lock()
+	defer db.maintaining.Unlock()
+	pool := db.maintain
+	if pool == nil {
+		pool = db.read
+	}
+	c, err := newConn(pool)
+	if err != nil {
+		return err
+	}
+	defer c.discard()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return work(c)
+}
+
+// Close waits for running reads, closes all connections and writes the WAL
+// back. Nothing may be writing.
+func (db *DB) Close() error {
+	close(db.closed)
+	var errs []error
+	// The last writing connection closed checkpoints; readers must be gone.
+	for _, pool := range []*sql.DB{db.read, db.maintain, db.write} {
+		if pool == nil {
+			continue
+		}
+		if pool == db.read {
+			db.closeReaders()
+		}
+		if pool == db.write && db.writer != nil {
+			db.writer.discard()
+		}
+		errs = append(errs, pool.Close())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("closing the database: %w", err)
+	}
+	return nil
+}
+
+func (db *DB) closeReaders() {
+	for range cap(db.readers) {
+		if c := <-db.readers; c != nil {
+			c.discard()
+		}
+	}
+}

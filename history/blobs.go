@@ -1,0 +1,103 @@
+package history
+
+import (
+	"fmt"
+	"io/fs"
+
+	"varve/history/blob"
+	"varve/history/sql"
+)
+
+var (
+	selectBlobs = rowsOf(`SELECT hash, id FROM blob WHERE hash IN (VALUES `, 1, `)`)
+	// Should somebody else have stored the same meanwhile, theirs stands.
+	insertBlobs = rowsOf(`INSERT INTO blob (hash, size, sha1, crc32, encoding, locator, data) VALUES `, 7,
+		` ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING hash, id, locator`)
+)
+
+const addStored = `UPDATE stat SET value = value + $1 WHERE name = 'stored'`
+
+// writeBlobs finds the rows of all contents that pending versions have, and
+// adds those that are missing from the uploads.
+func (b *batch) writeBlobs() (map[blob.Ref]int64, error) {
+	ids, err := b.blobs()
+	if err != nil {
+		return nil, err
+	}
+	var fresh []any
+	for ref, u := range b.uploads {
+		if ids[ref] != 0 {
+			b.surplus = append(b.surplus, u)
+			continue
+		}
+		var locator, data any = nil, u.Data
+		if u.Data == nil {
+			locator, data = string(u.Locator), nil
+		}
+		fresh = append(fresh, ref[:], u.Size, u.SHA1[:], int64(u.CRC32), 0, locator, data)
+	}
+	if err := b.insertBlobs(ids, fresh); err != nil {
+		return nil, err
+	}
+	for ref, id := range ids {
+		if id == 0 {
+			return nil, fmt.Errorf("content %s is not in the store: %w", ref, fs.ErrInvalid)
+		}
+	}
+	return ids, nil
+}
+
+// blobs finds the rows there are; those that are missing get 0.
+func (b *batch) blobs() (map[blob.Ref]int64, error) {
+	ids := map[blob.Ref]int64{}
+	for i := range b.changes {
+		for j := range b.changes[i].entries {
+			if e := &b.changes[i].entries[j]; e.Kind == File {
+				ids[e.Content.Ref] = 0
+			}
+		}
+	}
+	for ref := range b.uploads {
+		ids[ref] = 0
+	}
+	args := make([]any, 0, len(ids))
+	for ref := range ids {
+		args = append(args, ref[:])
+	}
+	return ids, selectBlobs.ask(args, func(text string, args []any) error {
+		return b.c.Query(text, args, func(r sql.Row) error {
+			var hash []byte
+			var id int64
+			err := r.Scan(&hash, &id)
+			ids[blob.Ref(hash)] = id
+			return err
+		})
+	})
+}
+
+func (b *batch) insertBlobs(ids map[blob.Ref]int64, fresh []any) error {
+	bytes := int64(0)
+	err := insertBlobs.write(fresh, func(text string, args []any) error {
+		return b.c.Query(text, args, func(r sql.Row) error {
+			var hash []byte
+			var id int64
+			var locator *string
+			if err := r.Scan(&hash, &id, &locator); err != nil {
+				return err
+			}
+			ref := blob.Ref(hash)
+			ids[ref] = id
+			if u := b.uploads[ref]; locator == nil || blob.Locator(*locator) == u.Locator {
+				b.stored = append(b.stored, u)
+				bytes += u.Size
+			} else {
+				b.surplus = append(b.surplus, u)
+			}
+			return nil
+		})
+	})
+	if err == nil && bytes > 0 {
+		_, err = b.c.Exec(addStored, bytes)
+	}
+	return err
+}

@@ -1,0 +1,258 @@
+package history
+
+import (
+	stdsql "database/sql"
+	"fmt"
+
+	"varve/history/sql"
+)
+
+// Heads are read from one packed column; its neighbours are what changes
+// without the version changing.
+const headColumns = `layer, dir, name, touched, touched_at, packed`
+
+func (tx *Tx) scanHead(r sql.Row) (h Head, err error) {
+	var dir, base string
+	var packed stdsql.RawBytes
+	var touchedAt int64
+	if err := r.Scan(&h.Layer, &dir, &base, &h.Touched, &touchedAt, &packed); err != nil {
+		return h, err
+	}
+	h.Name = join(dir, base)
+	if err := unpack(packed, &h.Version); err != nil {
+		return h, fmt.Errorf("head of %q in layer %d: %w", h.Name, h.Layer, err)
+	}
+	if h.Kind != Dir {
+		return h, nil
+	}
+	h.TouchedTime = fromNanos(touchedAt)
+	if tx.b != nil {
+		if t, ok := tx.b.touched[Key{h.Layer, h.Name}]; ok {
+			h.Touched, h.TouchedTime = t.seq, fromNanos(t.time)
+		}
+	}
+	return h, nil
+}
+
+var selectHeads = rowsOf(`SELECT `+headColumns+` FROM head WHERE (layer, dir, name) IN (VALUES `, 3, `)`)
+
+const versionColumns = `v.layer, v.dir, v.name, v.seq, v.time, v.spelling, v.node, v.kind, v.flags,
+	v.type, v.mtime, v.born, v.tier, v.origin_node, v.origin_seq, v.base, v.from_node, v.from_seq,
+	v.predecessor_node, v.predecessor_seq, v.charge, v.props, b.hash, b.size, b.sha1, b.crc32`
+
+func scanVersion(r sql.Row) (v Version, err error) {
+	var dir, base string
+	var time, mtime, born int64
+	var props, hash, sha1 stdsql.RawBytes
+	var size, crc stdsql.NullInt64
+	err = r.Scan(&v.Layer, &dir, &base, &v.Seq, &time, &v.Spelling, &v.Node, &v.Kind, &v.Flags,
+		&v.Type, &mtime, &born, &v.Tier, &v.Origin.Node, &v.Origin.Seq, &v.Base, &v.From.Node, &v.From.Seq,
+		&v.Predecessor.Node, &v.Predecessor.Seq, &v.Charge, &props, &hash, &size, &sha1, &crc)
+	if err != nil {
+		return v, err
+	}
+	v.Name = join(dir, base)
+	v.Time, v.Mtime, v.Born = fromNanos(time), fromNanos(mtime), fromNanos(born)
+	copy(v.Content.Ref[:], hash)
+	copy(v.Content.SHA1[:], sha1)
+	v.Content.Size, v.Content.CRC32 = size.Int64, uint32(crc.Int64)
+	if len(props) > 0 {
+		if v.Props, err = unpackProps(props); err != nil {
+			return v, fmt.Errorf("properties of %q in layer %d at %d: %w", v.Name, v.Layer, v.Seq, err)
+		}
+	}
+	return v, nil
+}
+
+const (
+	fromVersions = `SELECT ` + versionColumns + ` FROM version v LEFT JOIN blob b ON b.id = v.blob `
+
+	selectVersionAt = fromVersions + `
+		WHERE v.layer = $1 AND v.dir = $2 AND v.name = $3 AND v.seq <= $4 ORDER BY v.seq DESC LIMIT 1`
+	selectVersionOf = fromVersions + `
+		WHERE v.node = $1 AND v.seq = $2 ORDER BY v.kind DESC LIMIT 1`
+)
+
+const selectChildren = `SELECT ` + headColumns + ` FROM head WHERE layer = $1 AND dir = $2 ORDER BY name`
+
+// selectChildrenAt skips from name to name along the key and takes the newest
+// version of each: what it costs does not grow with the versions of a name.
+const selectChildrenAt = `WITH RECURSIVE names (name) AS (
+		SELECT min(name) FROM version WHERE layer = $1 AND dir = $2
+		UNION ALL
+		SELECT (SELECT min(name) FROM version WHERE layer = $1 AND dir = $2 AND name > names.name)
+		FROM names WHERE names.name IS NOT NULL
+	)
+	SELECT ` + versionColumns + ` FROM names
+	CROSS JOIN version v ON v.layer = $1 AND v.dir = $2 AND v.name = names.name AND v.seq = (
+		SELECT max(seq) FROM version WHERE layer = $1 AND dir = $2 AND name = names.name AND seq <= $3)
+	LEFT JOIN blob b ON b.id = v.blob
+	WHERE v.kind <> 0 ORDER BY names.name`
+
+// Children lists what a layer has directly in dir as of at, whiteouts
+// included, ordered by key.
+func (tx *Tx) Children(layer Layer, dir string, at Seq) ([]Head, error) {
+	if err := tx.settle(at); err != nil {
+		return nil, err
+	}
+	if at == Live {
+		return tx.heads(selectChildren, int64(layer), dir)
+	}
+	return tx.headsOf(nil, selectChildrenAt, int64(layer), dir, int64(at))
+}
+
+func (tx *Tx) heads(query string, args ...any) (list []Head, err error) {
+	err = tx.query(query, args, func(r sql.Row) error {
+		h, err := tx.scanHead(r)
+		list = append(list, h)
+		return err
+	})
+	return list, err
+}
+
+// headsOf appends the versions a query finds.
+func (tx *Tx) headsOf(list []Head, query string, args ...any) ([]Head, error) {
+	err := tx.query(query, args, func(r sql.Row) error {
+		v, err := scanVersion(r)
+		list = append(list, Head{Version: v})
+		return err
+	})
+	return list, err
+}
+
+// What lies below a directory but not directly in it has directories between
+// dir + "/" and dir + "0", the character after the slash; below the root these
+// are all but the root's own and that of its children.
+const (
+	belowDir  = ` layer = $1 AND dir >= $2 || '/' AND dir < $2 || '0' `
+	belowRoot = ` layer = $1 AND dir > '' AND dir <> $2 `
+
+	selectBelowDir  = `SELECT ` + headColumns + ` FROM head WHERE ` + belowDir + ` ORDER BY dir, name LIMIT $3`
+	selectBelowRoot = `SELECT ` + headColumns + ` FROM head WHERE ` + belowRoot + ` ORDER BY dir, name LIMIT $3`
+	selectDirect    = `SELECT ` + headColumns + ` FROM head WHERE layer = $1 AND dir = $2 ORDER BY name LIMIT $3`
+)
+
+// Below lists what a layer has strictly below name as of at, whiteouts
+// included, parents before their children. More than limit: ErrTooManyEntries.
+func (tx *Tx) Below(layer Layer, name string, at Seq, limit int) ([]Head, error) {
+	if err := tx.settle(at); err != nil {
+		return nil, err
+	}
+	if at != Live {
+		return tx.belowAt(layer, name, at, limit)
+	}
+	deeper := selectBelowDir
+	if name == "." {
+		deeper = selectBelowRoot
+	}
+	list, err := tx.heads(selectDirect, int64(layer), name, limit+1)
+	if err == nil && len(list) <= limit {
+		var rest []Head
+		rest, err = tx.heads(deeper, int64(layer), name, limit-len(list)+1)
+		list = append(list, rest...)
+	}
+	if err == nil && len(list) > limit {
+		err = ErrTooManyEntries
+	}
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+// The directories that ever had anything, one after the other.
+const (
+	selectDirsBelowDir = `WITH RECURSIVE dirs (dir) AS (
+			SELECT min(dir) FROM version WHERE ` + belowDir + `
+			UNION ALL
+			SELECT (SELECT min(dir) FROM version WHERE layer = $1 AND dir > dirs.dir AND dir < $2 || '0')
+			FROM dirs WHERE dirs.dir IS NOT NULL
+		) SELECT dir FROM dirs WHERE dir IS NOT NULL`
+	selectDirsBelowRoot = `WITH RECURSIVE dirs (dir) AS (
+			SELECT min(dir) FROM version WHERE layer = $1 AND dir > ''
+			UNION ALL
+			SELECT (SELECT min(dir) FROM version WHERE layer = $1 AND dir > dirs.dir)
+			FROM dirs WHERE dirs.dir IS NOT NULL
+		) SELECT dir FROM dirs WHERE dir IS NOT NULL AND dir <> $2`
+)
+
+// dirs lists name and all directories below it.
+func (tx *Tx) dirs(layer Layer, name string) ([]string, error) {
+	query := selectDirsBelowDir
+	if name == "." {
+		query = selectDirsBelowRoot
+	}
+	dirs := []string{name}
+	err := tx.query(query, []any{int64(layer), name}, func(r sql.Row) error {
+		var dir string
+		err := r.Scan(&dir)
+		dirs = append(dirs, dir)
+		return err
+	})
+	return dirs, err
+}
+
+func (tx *Tx) belowAt(layer Layer, name string, at Seq, limit int) ([]Head, error) {
+	dirs, err := tx.dirs(layer, name)
+	if err != nil {
+		return nil, err
+	}
+	var list []Head
+	for _, dir := range dirs {
+		if list, err = tx.headsOf(list, selectChildrenAt, int64(layer), dir, int64(at)); err != nil {
+			return nil, err
+		}
+		if len(list) > limit {
+			return nil, ErrTooManyEntries
+		}
+	}
+	return list, nil
+}
+
+const (
+	selectRealIn        = `SELECT 1 FROM head WHERE layer = $1 AND dir = $2 AND real = 1 LIMIT 1`
+	selectRealBelowDir  = `SELECT 1 FROM head WHERE ` + belowDir + ` AND real = 1 LIMIT 1`
+	selectRealBelowRoot = `SELECT 1 FROM head WHERE ` + belowRoot + ` AND real = 1 LIMIT 1`
+)
+
+// Real tells whether a layer has a file or a directory that is not implied
+// strictly below name as of at.
+func (tx *Tx) Real(layer Layer, name string, at Seq) (bool, error) {
+	if err := tx.settle(at); err != nil {
+		return false, err
+	}
+	if at != Live {
+		return tx.realAt(layer, name, at)
+	}
+	deeper := selectRealBelowDir
+	if name == "." {
+		deeper = selectRealBelowRoot
+	}
+	found := false
+	for _, query := range []string{selectRealIn, deeper} {
+		err := tx.query(query, []any{int64(layer), name}, func(sql.Row) error { found = true; return nil })
+		if err != nil || found {
+			return found, err
+		}
+	}
+	return false, nil
+}
+
+func (tx *Tx) realAt(layer Layer, name string, at Seq) (bool, error) {
+	dirs, err := tx.dirs(layer, name)
+	if err != nil {
+		return false, err
+	}
+	for _, dir := range dirs {
+		list, err := tx.headsOf(nil, selectChildrenAt, int64(layer), dir, int64(at))
+		if err != nil {
+			return false, err
+		}
+		for i := range list {
+			if isReal(&list[i].Version) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
