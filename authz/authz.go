@@ -11,6 +11,8 @@ package authz
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -30,10 +32,69 @@ const (
 	Admin
 )
 
+// defaultScopes are those of a token that names none.
+const defaultScopes = Read | Write
+
 // Has tells whether every right of t is in s.
 func (s Scope) Has(t Scope) bool { return s&t == t }
 
+// word is how a token spells one scope; "" for what is none.
+func (s Scope) word() string {
+	switch s {
+	case Read:
+		return "read"
+	case Write:
+		return "write"
+	case Share:
+		return "share"
+	case Publish:
+		return "publish"
+	case Export:
+		return "export"
+	case Admin:
+		return "admin"
+	}
+	return ""
+}
+
+// String spells s as a scope claim does: words with a space between.
+func (s Scope) String() string {
+	var words []string
+	for one := Read; one <= Admin; one <<= 1 {
+		if s.Has(one) {
+			words = append(words, one.word())
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// ParseScopes reads words separated by spaces or commas, as people type them.
+// A word that is no scope is fs.ErrInvalid; no words are the zero Scope.
+func ParseScopes(words string) (Scope, error) {
+	var s Scope
+	for _, word := range strings.Fields(strings.ReplaceAll(words, ",", " ")) {
+		one := scope(word)
+		if one == 0 {
+			return 0, fmt.Errorf("scope %q: %w", word, fs.ErrInvalid)
+		}
+		s |= one
+	}
+	return s, nil
+}
+
+// scope is the one a word spells, or zero.
+func scope(word string) Scope {
+	for one := Read; one <= Admin; one <<= 1 {
+		if one.word() == word {
+			return one
+		}
+	}
+	return 0
+}
+
 // Principal is who a request acts for. The zero Principal may do nothing.
+// Whoever makes one without a token (the control socket does) sets Path to "."
+// and leaves Expires zero: it has no term.
 type Principal struct {
 	Issuer  string // empty for varve's own tokens
 	Sub     string // the user; with Session set, the session's owner
@@ -76,30 +137,6 @@ func (p Principal) Reach(name string) Reach {
 	}
 	return Outside
 }
-
-// Action is what somebody wants to do to a tree.
-type Action uint8
-
-// The actions.
-const (
-	See       Action = iota // read names, properties, content
-	Change                  // write content, names, dead properties, locks
-	Tag                     // set properties of varve's own: tier, archived
-	Manage                  // rename, freeze, end a session
-	ShareOut                // grant
-	PublishUp               // publish
-	ExportOut               // export
-)
-
-// Tree is what an action is done to: the shared layer, or a session.
-type Tree struct {
-	Session string          // empty: the shared layer
-	Owner   history.Account // of the session
-}
-
-// Allows decides whether p may do a to t. It is pure: it knows nothing of
-// names (see Reach) nor of whether the session is sealed.
-func Allows(p Principal, a Action, t Tree) bool { panic("todo") }
 
 // ErrUnauthorized: no credentials, or credentials that do not count. Its text
 // never says why to the client; wrapped text is for the server's log.

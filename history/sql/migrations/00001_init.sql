@@ -169,10 +169,12 @@ CREATE TABLE mount_token (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX mount_token_owner ON mount_token (issuer, sub, id);
 
+-- A jti counts as revoked for this account only, or, with sub '', for everybody.
 CREATE TABLE revoked (
-    issuer  TEXT    NOT NULL,
     jti     TEXT    NOT NULL,
+    issuer  TEXT    NOT NULL,
+    sub     TEXT    NOT NULL,
     expires INTEGER NOT NULL,
-    PRIMARY KEY (issuer, jti)
+    PRIMARY KEY (jti, issuer, sub)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX revoked_expires ON revoked (expires);
