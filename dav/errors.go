@@ -45,6 +45,7 @@ var verdicts = []refusal{
 		hint: "locked: submit the lock's token in an If header, or wait"},
 	{err: layers.ErrLockToken, status: http.StatusConflict, condition: "lock-token-matches-request-uri",
 		hint: "this lock token is not of a lock here"},
+	{err: layers.ErrTooManyLocks, status: http.StatusInsufficientStorage, hint: "too many locks: release some"},
 	{err: layers.ErrQuota, status: http.StatusInsufficientStorage, condition: "quota-not-exceeded",
 		hint: "the quota is used up: delete something or ask for more"},
 	{err: layers.ErrReadOnly, status: http.StatusForbidden, hint: "this tree is read-only to you"},

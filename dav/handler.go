@@ -5,14 +5,13 @@ import (
 	"strings"
 )
 
-// Serves tells whether r is WebDAV's to answer: everything below its roots, and
-// at "/" (and "*") whatever is not a page to look at.
-func (h *Handler) Serves(r *http.Request) bool {
-	switch root, _ := cutRoot(r.URL.Path); root {
+// Serves tells whether a decoded URL path lies below one of WebDAV's roots. "/"
+// and "*" are shared with whoever serves pages: there WebDAV is PROPFIND and
+// OPTIONS.
+func (h *Handler) Serves(path string) bool {
+	switch root, _ := cutRoot(path); root {
 	case "dav", "shared", "sessions", "granted", "at", "versions", "trash":
 		return true
-	case "", "*":
-		return r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodPost
 	}
 	return false
 }
