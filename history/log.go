@@ -33,6 +33,7 @@ type Options struct {
 
 // Log is the open store. Its methods may be called concurrently.
 type Log struct {
+	dir   string
 	db    *sql.DB
 	blobs *blob.Store
 	now   func() time.Time
@@ -94,7 +95,7 @@ func newLog(opts Options) (*Log, error) {
 	default:
 		return nil, fmt.Errorf("durability %q: want full or normal", opts.Durability)
 	}
-	l := &Log{now: opts.Now, actors: map[Actor]int64{}}
+	l := &Log{dir: opts.Dir, now: opts.Now, actors: map[Actor]int64{}}
 	if l.now == nil {
 		l.now = time.Now
 	}

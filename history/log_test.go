@@ -146,4 +146,3 @@ func TestOneProcess(t *testing.T) {
 		t.Errorf("Seq of the reader = %d", r.Seq())
 	}
 }
-

@@ -3,6 +3,8 @@ package history
 import (
 	stdsql "database/sql"
 	"fmt"
+	"slices"
+	"strings"
 
 	"varve/history/sql"
 )
@@ -87,7 +89,7 @@ const selectChildrenAt = `WITH RECURSIVE names (name) AS (
 	CROSS JOIN version v ON v.layer = $1 AND v.dir = $2 AND v.name = names.name AND v.seq = (
 		SELECT max(seq) FROM version WHERE layer = $1 AND dir = $2 AND name = names.name AND seq <= $3)
 	LEFT JOIN blob b ON b.id = v.blob
-	WHERE v.kind <> 0 ORDER BY names.name`
+	WHERE v.kind <> 0`
 
 // Children lists what a layer has directly in dir as of at, whiteouts
 // included, ordered by key.
@@ -98,23 +100,29 @@ func (tx *Tx) Children(layer Layer, dir string, at Seq) ([]Head, error) {
 	if at == Live {
 		return tx.heads(selectChildren, int64(layer), dir)
 	}
-	return tx.headsOf(nil, selectChildrenAt, int64(layer), dir, int64(at))
+	return tx.childrenAt(nil, layer, dir, at)
+}
+
+// childrenAt appends what was in a directory, in order. SQLite finds it in
+// order but would sort it again if it were asked to.
+func (tx *Tx) childrenAt(list []Head, layer Layer, dir string, at Seq) ([]Head, error) {
+	n := len(list)
+	err := tx.query(selectChildrenAt, []any{int64(layer), dir, int64(at)}, func(r sql.Row) error {
+		v, err := scanVersion(r)
+		list = append(list, Head{Version: v})
+		return err
+	})
+	byName := func(a, b Head) int { return strings.Compare(a.Name, b.Name) }
+	if !slices.IsSortedFunc(list[n:], byName) {
+		slices.SortFunc(list[n:], byName)
+	}
+	return list, err
 }
 
 func (tx *Tx) heads(query string, args ...any) (list []Head, err error) {
 	err = tx.query(query, args, func(r sql.Row) error {
 		h, err := tx.scanHead(r)
 		list = append(list, h)
-		return err
-	})
-	return list, err
-}
-
-// headsOf appends the versions a query finds.
-func (tx *Tx) headsOf(list []Head, query string, args ...any) ([]Head, error) {
-	err := tx.query(query, args, func(r sql.Row) error {
-		v, err := scanVersion(r)
-		list = append(list, Head{Version: v})
 		return err
 	})
 	return list, err
@@ -199,7 +207,7 @@ func (tx *Tx) belowAt(layer Layer, name string, at Seq, limit int) ([]Head, erro
 	}
 	var list []Head
 	for _, dir := range dirs {
-		if list, err = tx.headsOf(list, selectChildrenAt, int64(layer), dir, int64(at)); err != nil {
+		if list, err = tx.childrenAt(list, layer, dir, at); err != nil {
 			return nil, err
 		}
 		if len(list) > limit {
@@ -244,7 +252,7 @@ func (tx *Tx) realAt(layer Layer, name string, at Seq) (bool, error) {
 		return false, err
 	}
 	for _, dir := range dirs {
-		list, err := tx.headsOf(nil, selectChildrenAt, int64(layer), dir, int64(at))
+		list, err := tx.childrenAt(nil, layer, dir, at)
 		if err != nil {
 			return false, err
 		}

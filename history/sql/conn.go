@@ -6,8 +6,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -69,9 +67,6 @@ func (c *Conn) Query(query string, args []any, scan func(Row) error) error {
 	}
 	return nil
 }
-
-// Statements lists the texts prepared so far, for tests of their plans.
-func (c *Conn) Statements() []string { return slices.Sorted(maps.Keys(c.stmts)) }
 
 func (c *Conn) prepare(query string) (*sql.Stmt, error) {
 	if s := c.stmts[query]; s != nil {

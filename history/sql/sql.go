@@ -14,9 +14,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 
 	"modernc.org/sqlite"
@@ -233,6 +235,26 @@ func (db *DB) Maintain(ctx context.Context, work func(*Conn) error) error {
 		return err
 	}
 	return work(c)
+}
+
+// Statements lists what was prepared so far, for tests of the plans. Nothing
+// may be running.
+func (db *DB) Statements() []string {
+	texts := map[string]bool{}
+	note := func(c *Conn) {
+		if c != nil {
+			for text := range c.stmts {
+				texts[text] = true
+			}
+		}
+	}
+	note(db.writer)
+	for range cap(db.readers) {
+		c := <-db.readers
+		note(c)
+		db.readers <- c
+	}
+	return slices.Sorted(maps.Keys(texts))
 }
 
 // Close waits for running reads, closes all connections and writes the WAL

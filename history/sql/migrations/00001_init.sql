@@ -99,7 +99,7 @@ CREATE TABLE session (
     issuer  TEXT    NOT NULL,
     sub     TEXT    NOT NULL,
     name    TEXT    NOT NULL,
-    born    INTEGER NOT NULL REFERENCES change (seq),
+    born    INTEGER NOT NULL, -- a seq
     created INTEGER NOT NULL,
     sealed  INTEGER NOT NULL, -- 0 while active
     freeze  INTEGER NOT NULL

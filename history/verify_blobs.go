@@ -1,0 +1,103 @@
+package history
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"time"
+
+	"varve/history/blob"
+	"varve/history/sql"
+)
+
+// stored is a blob row.
+type stored struct {
+	id      int64
+	info    blob.Info
+	locator *string
+	data    []byte
+}
+
+const (
+	verifyBlobs = `SELECT id, hash, size, sha1, crc32, locator, data FROM blob WHERE id > $1 ORDER BY id LIMIT $2`
+	pageBlobs   = 256
+)
+
+// blobs reads all content. Rows come in pages, so that no snapshot is held
+// while files are read; what is collected meanwhile lies in the bin long enough.
+func (v *verifier) blobs(l *Log) error {
+	last := int64(0)
+	for {
+		var page []stored
+		err := l.View(v.ctx, func(tx *Tx) (err error) {
+			page, err = storedAfter(tx, last)
+			return err
+		})
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for i := range page {
+			b := &page[i]
+			last = b.id
+			v.Blobs++
+			v.Bytes += b.info.Size
+			if err := v.blob(l, b); err != nil {
+				return err
+			}
+			if err := v.advance(b.info.Size); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func storedAfter(tx *Tx, id int64) (page []stored, err error) {
+	err = tx.query(verifyBlobs, []any{id, pageBlobs}, func(r sql.Row) error {
+		var b stored
+		var hash, sha1 []byte
+		err := r.Scan(&b.id, &hash, &b.info.Size, &sha1, &b.info.CRC32, &b.locator, &b.data)
+		copy(b.info.Ref[:], hash)
+		copy(b.info.SHA1[:], sha1)
+		page = append(page, b)
+		return err
+	})
+	return page, err
+}
+
+func (v *verifier) blob(l *Log, b *stored) error {
+	var content io.Reader = bytes.NewReader(b.data)
+	if b.locator != nil {
+		f, err := l.blobs.Open(blob.Locator(*b.locator))
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
+			v.report(MissingBlob, "file %s is missing", *b.locator)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		content = f
+	}
+	got, err := blob.Describe(content)
+	if err != nil {
+		v.report(BadBlob, "blob %s cannot be read: %v", b.info.Ref, err)
+	} else if got != b.info {
+		v.report(BadBlob, "blob %s of %d bytes is now %s of %d bytes", b.info.Ref, b.info.Size, got.Ref, got.Size)
+	}
+	return nil
+}
+
+// files counts the files that nothing names.
+func (v *verifier) files(l *Log) (err error) {
+	if v.Spooled, err = l.blobs.Spooled(); err != nil {
+		return err
+	}
+	return l.blobs.Walk(func(at blob.Locator, _ time.Time) error {
+		known, err := l.known(v.ctx, at)
+		if err == nil && !known {
+			v.Orphans++
+		}
+		return err
+	})
+}
