@@ -56,6 +56,7 @@ var (
 	ErrPrecondition  = errors.New("precondition does not hold")                      // 412
 	ErrLocked        = errors.New("locked")                                          // 423; errors.As to *LockedError
 	ErrLockToken     = errors.New("lock token does not match the resource")          // 409
+	ErrTooManyLocks  = errors.New("too many locks in this tree")                     // 507
 	ErrQuota         = errors.New("quota exceeded")                                  // 507
 	ErrReadOnly      = errors.New("read-only here")                                  // 403
 	ErrSealed        = errors.New("session has ended")                               // 403
@@ -69,16 +70,6 @@ var (
 	ErrDamaged       = history.ErrDamaged                                            // 500
 	ErrRecentFailure = errors.New("delete follows a refused upload of a newer file") // 409 (rclone)
 )
-
-// LockedError says which locks stand in the way.
-type LockedError struct {
-	Names []string // the lock roots
-}
-
-func (e *LockedError) Error() string { return "locked by " + e.Names[0] }
-
-// Is makes errors.Is(err, ErrLocked) hold.
-func (e *LockedError) Is(target error) bool { return target == ErrLocked }
 
 // Caller is who an operation acts for and how it came.
 type Caller struct {
@@ -157,104 +148,6 @@ func (f *File) Close() error {
 		return nil
 	}
 	return f.Content.Close()
-}
-
-// Cond is what must hold for a request to be done: RFC 9110 section 13 and RFC
-// 4918 section 10.4. The zero Cond always holds and submits no lock token.
-type Cond struct {
-	IfMatch           []string  // entity tags, or "*"; nil: absent
-	IfNoneMatch       []string  // entity tags, or "*"; nil: absent
-	IfUnmodifiedSince time.Time // zero: absent
-	If                []IfList  // any one list must hold; nil: absent
-	Tokens            []string  // every lock token submitted anywhere in If
-}
-
-// IfList is one parenthesised list of an If header: all terms must hold.
-type IfList struct {
-	View    *View  // the tree its tag names; nil: the request's own
-	Name    string // the tagged resource; "" when not tagged: the request's own
-	Foreign bool   // the tag names nothing served here: a resource without tokens or tags
-	Terms   []IfTerm
-}
-
-// IfTerm is one state token or entity tag.
-type IfTerm struct {
-	Not   bool
-	Token string // URI without angle brackets, or
-	ETag  string // entity tag with its quotes
-}
-
-// PutOptions of a Put. Body and Length are required.
-type PutOptions struct {
-	Body    io.Reader
-	Length  int64 // bytes, -1 when not known before the end
-	Digests []Digest
-	Type    string    // media type, empty: by name
-	Mtime   time.Time // zero: the commit's time
-	Cond    Cond
-}
-
-// Result of a write.
-type Result struct {
-	Entry   Entry
-	Created bool // nothing was visible at the name before
-	Seq     Seq  // the change; 0 when nothing needed to be recorded
-}
-
-// CopyOptions of Copy and Move.
-type CopyOptions struct {
-	Overwrite bool
-	Shallow   bool      // Depth 0: a directory without its entries (Copy only)
-	Mtime     time.Time // zero: the source's
-	Cond      Cond
-}
-
-// PropPatch sets or removes one dead property.
-type PropPatch struct {
-	Prop
-	Remove bool
-}
-
-// Lock is a write lock (RFC 4918, section 6).
-type Lock struct {
-	Token    string // opaquelocktoken URI
-	Name     string // its root, in the view it was asked through
-	Infinite bool   // depth
-	Shared   bool
-	OwnerXML string // inner XML of the owner element, namespaces declared
-	Timeout  time.Duration
-	Expires  time.Time
-	Mine     bool // held by the caller's principal
-}
-
-// Covers tells whether the lock applies to name.
-func (l Lock) Covers(name string) bool { return covers(l.Name, l.Infinite, name) }
-
-// LockOptions of a Lock.
-type LockOptions struct {
-	Infinite bool
-	Shared   bool
-	OwnerXML string
-	Timeout  time.Duration // zero: the default; capped by Limits.LockTimeout
-	Cond     Cond
-}
-
-// Limits are all limits of the server. The zero value of a field means its default.
-type Limits struct {
-	NamePart     int           // bytes of one name element; default 255
-	Name         int           // bytes of a whole name; default 4096
-	Upload       int64         // bytes of one file; default none
-	Quota        int64         // bytes counted to one account; default none
-	Store        int64         // physical bytes; default none
-	XMLBody      int64         // bytes of a PROPFIND, LOCK, MKCOL body; default 64 KiB
-	PatchBody    int64         // bytes of a PROPPATCH body; default 1 MiB
-	XMLDepth     int           // nesting of a body; default 32
-	Props        int           // bytes of all dead properties of an entry; default 1 MiB
-	InfiniteList int           // entries of a PROPFIND of Depth infinity; default 0: refused
-	LockTimeout  time.Duration // longest lock; default 1 h
-	Locks        int           // locks one account may hold; default 10,000
-	Page         int           // entries of one page of a JSON listing; default 1,000
-	JSONBody     int64         // bytes of a JSON request body; default 1 MiB
 }
 
 // pathError names the operation and the name once, for every operation.

@@ -2,7 +2,11 @@ package layers
 
 import (
 	"context"
-	"time"
+	"errors"
+	"io/fs"
+	"path"
+
+	"golang.org/x/text/unicode/norm"
 
 	"varve/authz"
 	"varve/history"
@@ -21,127 +25,162 @@ type Store struct {
 }
 
 // New makes a Store over an open log.
-func New(cfg Config) *Store { panic("todo") }
+func New(cfg Config) *Store { return &Store{cfg.Log, cfg.Limits.withDefaults()} }
 
 // Limits are those in force, defaults filled in.
 func (s *Store) Limits() Limits { return s.limits }
 
-// View is what who sees of scope. Making one costs nothing and checks nothing:
-// each operation does. It may be used concurrently.
-func (s *Store) View(who Caller, scope Scope) *View { panic("todo") }
+// Ready tells whether the store answers.
+func (s *Store) Ready(ctx context.Context) error {
+	return s.log.View(ctx, func(tx *history.Tx) error {
+		_, err := tx.Heads([]history.Key{{Layer: history.Shared, Name: "."}}, Live)
+		return err
+	})
+}
 
-// View is a tree as a principal sees it.
-type View struct{}
+// View is a tree as a principal sees it. It holds no state of the store and may
+// be used concurrently.
+//
+// Names are as Clean returns them, in key form or as spelled; an operation that
+// creates a name keeps the spelling it was given.
+type View struct {
+	store *Store
+	who   Caller
+	scope Scope
+	at    Seq
+}
+
+// View is what who sees of scope. Making one costs nothing and checks nothing:
+// each operation does.
+func (s *Store) View(who Caller, scope Scope) *View {
+	return &View{store: s, who: who, scope: scope, at: Live}
+}
 
 // At is the same view as it stood at a past seq, read-only.
-func (v *View) At(at Seq) *View { panic("todo") }
+func (v *View) At(at Seq) *View {
+	past := *v
+	past.at = at
+	return &past
+}
 
 // Same tells whether two views show the same tree: a name means the same in both.
-func (v *View) Same(o *View) bool { panic("todo") }
+func (v *View) Same(o *View) bool { return v.tree() == o.tree() && v.at == o.at }
 
-// Probe answers fs.ErrNotExist when the caller may not see this tree (or there is none).
-func (v *View) Probe(ctx context.Context) error { panic("todo") }
-
-// Writable tells whether the caller may write here at all; for Allow headers and the like.
-func (v *View) Writable(ctx context.Context) (bool, error) { panic("todo") }
-
-// Stat describes a name.
-func (v *View) Stat(ctx context.Context, name string) (Entry, error) { panic("todo") }
-
-// List reads a name and what opts asks for, in one consistent read.
-func (v *View) List(ctx context.Context, name string, opts ListOptions) (Listing, error) {
-	panic("todo")
+// tree is the session whose view this is, or "" for the shared layer.
+func (v *View) tree() string {
+	switch v.scope.Kind {
+	case Home:
+		return v.who.Session
+	case SessionView:
+		return v.scope.Session
+	}
+	return ""
 }
 
-// Walk calls fn for name and everything below it, parents first, in name order,
-// from one consistent read. rel is the spelled path below name ("." for itself).
-// fn must not wait for the network: collect, then write.
-func (v *View) Walk(ctx context.Context, name string, fn func(rel string, e Entry) error) error {
-	panic("todo")
+// bound is a view resolved against one transaction.
+type bound struct {
+	*View
+	tx      *history.Tx
+	strata  []stratum // the first takes the writes
+	target  authz.Tree
+	session *Session // nil for the shared layer, and for a session not made yet
 }
 
-// Open opens a file for reading (a directory without content).
-func (v *View) Open(ctx context.Context, name string) (*File, error) { panic("todo") }
-
-// Put writes a whole file. Nothing of the old content changes before the body
-// is whole, verified and durable.
-func (v *View) Put(ctx context.Context, name string, opts PutOptions) (Result, error) { panic("todo") }
-
-// Mkdir makes a directory with dead properties (RFC 5689); fs.ErrExist if the
-// name is taken, ErrNoParent if it has no parent.
-func (v *View) Mkdir(ctx context.Context, name string, props []Prop, cond Cond) (Result, error) {
-	panic("todo")
+// bind resolves v against tx. It answers fs.ErrNotExist for a tree the caller
+// may not see, just as for one that does not exist.
+func (v *View) bind(tx *history.Tx) (*bound, error) {
+	b := &bound{View: v, tx: tx}
+	id := v.tree()
+	if id == "" {
+		b.strata = []stratum{{history.Shared, v.at}}
+		return b, b.visible()
+	}
+	b.target = authz.Tree{Session: id, Owner: v.who.Account()}
+	s, err := tx.Session(id)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if v.who.Session != id {
+			return nil, fs.ErrNotExist
+		}
+		// Until its first write a session sees plain shared.
+		b.strata = []stratum{{0, v.at}, {history.Shared, v.at}}
+		return b, b.visible()
+	case err != nil:
+		return nil, err
+	}
+	if v.who.Session == id && s.Owner != v.who.Account() {
+		return nil, authz.ErrUnauthorized
+	}
+	b.session, b.target.Owner = &s, s.Owner
+	b.strata = []stratum{{s.Layer, v.at}, {history.Shared, min(v.at, s.Freeze)}}
+	return b, b.visible()
 }
 
-// Remove deletes a file, or a directory with everything below it, as one change.
-func (v *View) Remove(ctx context.Context, name string, cond Cond) (Seq, error) { panic("todo") }
-
-// Copy makes dst in v a copy of name in src, as one change and without moving bytes.
-func (v *View) Copy(ctx context.Context, src *View, name, dst string, opts CopyOptions) (Result, error) {
-	panic("todo")
+// visible is fs.ErrNotExist unless the caller may see the tree.
+func (b *bound) visible() error {
+	if !authz.Allows(b.who.Principal, authz.See, b.target) {
+		return fs.ErrNotExist
+	}
+	return nil
 }
 
-// Move moves name to dst, as one change and without moving bytes.
-func (v *View) Move(ctx context.Context, name, dst string, opts CopyOptions) (Result, error) {
-	panic("todo")
+// may checks that the caller may do a to name. Reading needs only that the
+// name is not outside the caller's path.
+func (b *bound) may(a authz.Action, name string) error {
+	reach := b.who.Reach(name)
+	switch {
+	case reach == authz.Outside:
+		return fs.ErrNotExist
+	case a == authz.See:
+		return nil
+	case !authz.Allows(b.who.Principal, a, b.target) || b.at != Live:
+		return ErrReadOnly
+	case b.session != nil && !b.session.Sealed.IsZero():
+		return ErrSealed
+	case b.session == nil && b.target.Session != "" && !b.who.Mints:
+		return ErrReadOnly
+	case reach == authz.OnTheWay:
+		return fs.ErrPermission
+	}
+	return nil
 }
 
-// SetProps sets and removes dead properties, all or nothing, and the time of
-// modification if mtime is not zero.
-func (v *View) SetProps(ctx context.Context, name string, patch []PropPatch, mtime time.Time, cond Cond) (Result, error) {
-	panic("todo")
+// read runs fn over one consistent read of the view.
+func (v *View) read(ctx context.Context, op, name string, fn func(*bound) error) error {
+	err := v.store.log.View(ctx, func(tx *history.Tx) error {
+		b, err := v.bind(tx)
+		if err != nil {
+			return err
+		}
+		return fn(b)
+	})
+	return pathError(op, name, err)
 }
 
-// Lock locks a name; on a name that does not exist it makes an empty file
-// (created). Copies nothing up.
-func (v *View) Lock(ctx context.Context, name string, opts LockOptions) (l Lock, created bool, err error) {
-	panic("todo")
+// key is a name's key form.
+func key(name string) string { return norm.NFC.String(name) }
+
+// spelled is the last element of name when it is spelled otherwise than in its key.
+func spelled(name string) string {
+	if base := path.Base(name); base != key(base) {
+		return base
+	}
+	return ""
 }
 
-// Refresh renews the one lock that cond submits and that covers name
-// (ErrPrecondition otherwise).
-func (v *View) Refresh(ctx context.Context, name string, timeout time.Duration, cond Cond) (Lock, error) {
-	panic("todo")
+// Probe answers fs.ErrNotExist when the caller may not see this tree, or there
+// is none.
+func (v *View) Probe(ctx context.Context) error {
+	return v.read(ctx, "probe", ".", func(*bound) error { return nil })
 }
 
-// Unlock drops a lock of the caller's whose scope includes name (ErrLockToken otherwise;
-// fs.ErrPermission if it is somebody else's).
-func (v *View) Unlock(ctx context.Context, name, token string) error { panic("todo") }
-
-// CreateSession makes a session owned by who's account. An empty id makes one
-// (128 random bits); an id that was ever used is fs.ErrExist.
-func (s *Store) CreateSession(ctx context.Context, who Caller, id, name string) (Session, error) {
-	panic("todo")
+// Writable tells whether the caller may write to name; for Allow headers and
+// the like.
+func (v *View) Writable(ctx context.Context, name string) (bool, error) {
+	var ok bool
+	err := v.read(ctx, "probe", name, func(b *bound) error {
+		ok = b.may(authz.Change, key(name)) == nil
+		return nil
+	})
+	return ok, err
 }
-
-// Session shows a session to itself, its owner, or an operator; fs.ErrNotExist otherwise.
-func (s *Store) Session(ctx context.Context, who Caller, id string) (Session, error) { panic("todo") }
-
-// Sessions lists the caller's sessions (its own only for a session, all for an
-// operator), newest first, starting after the id after.
-func (s *Store) Sessions(ctx context.Context, who Caller, after string, limit int) ([]Session, error) {
-	panic("todo")
-}
-
-// RenameSession sets what people call it.
-func (s *Store) RenameSession(ctx context.Context, who Caller, id, name string) (Session, error) {
-	panic("todo")
-}
-
-// EndSession seals a session: nothing writes to it any more and its locks are
-// dropped. What it holds stays readable to its owner.
-func (s *Store) EndSession(ctx context.Context, who Caller, id string) (Session, error) {
-	panic("todo")
-}
-
-// Ready tells whether the store answers and takes writes.
-func (s *Store) Ready(ctx context.Context) error { panic("todo") }
-
-// Clean turns a decoded URL path or an API name into a name in key form:
-// slashes collapsed, "." and ".." resolved without ever leaving the root, NFC.
-// spelled is the same path before NFC. It refuses what no name may hold:
-// fs.ErrInvalid (NUL and control characters, a backslash, invalid UTF-8),
-// ErrNameTooLong.
-func (l Limits) Clean(raw string) (name, spelled string, err error) { panic("todo") }
-
-var _ = authz.Read

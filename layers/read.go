@@ -1,0 +1,225 @@
+package layers
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"math"
+	"path"
+
+	"varve/authz"
+	"varve/history"
+)
+
+// entry describes what f found at a name that shows.
+func (b *bound) entry(f found) Entry {
+	w := f.win
+	e := Entry{
+		Name:    w.head.Name,
+		Base:    spelling(w.head.Version),
+		Version: w.head.Version,
+		Source:  FromShared,
+	}
+	if b.target.Session != "" && w.stratum == 0 {
+		e.Source = FromSession
+		e.Shadowed = w.head.Kind == history.File && f.lower.ref() != w.head.Origin
+	}
+	if e.IsDir() {
+		e.ETag, e.Modified = b.dirTag(f), f.latest.TouchedTime
+	} else {
+		e.ETag = ETag(e.Version)
+	}
+	if e.Modified.IsZero() {
+		e.Modified = w.head.Mtime
+	}
+	return e
+}
+
+// ETag is the entity tag of a file: its content's SHA-256.
+func ETag(v history.Version) string { return `"` + v.Content.Ref.String() + `"` }
+
+// dirTag is the entity tag of a directory: when what it shows was last touched.
+func (b *bound) dirTag(f found) string {
+	tag := f.tag
+	if b.at != Live {
+		tag = mix(tag ^ uint64(b.at))
+	}
+	return fmt.Sprintf(`"d%016x"`, tag)
+}
+
+// visit locates a name for reading: rights first, then fs.ErrNotExist unless it shows.
+func (b *bound) visit(name string) (place, error) {
+	if err := b.may(authz.See, name); err != nil {
+		return place{}, err
+	}
+	p, err := b.locate(name)
+	if err == ErrNotDir || err == nil && p.win == nil {
+		err = fs.ErrNotExist
+	}
+	return p, err
+}
+
+// Stat describes a name.
+func (v *View) Stat(ctx context.Context, name string) (Entry, error) {
+	l, err := v.List(ctx, name, ListOptions{})
+	return l.Self, err
+}
+
+// List reads a name and what opts asks for, in one consistent read. Asking a
+// file for entries gives none.
+func (v *View) List(ctx context.Context, name string, opts ListOptions) (Listing, error) {
+	var l Listing
+	err := v.read(ctx, "list", name, func(b *bound) error {
+		l = Listing{}
+		p, err := b.visit(key(name))
+		if err != nil {
+			return err
+		}
+		l.Self = b.entry(p.found)
+		if opts.Entries && l.Self.IsDir() {
+			if l.Entries, err = b.list(p); err != nil {
+				return err
+			}
+		}
+		if opts.Locks {
+			if l.Locks, err = b.locks(p.name, opts.Entries); err != nil {
+				return err
+			}
+		}
+		if opts.Quota {
+			l.Used, l.Available, err = b.quota()
+		}
+		return err
+	})
+	return l, err
+}
+
+// list describes what is in the directory at p, without what lies outside the
+// caller's path.
+func (b *bound) list(p place) ([]Entry, error) {
+	kids, err := b.children(p.name, p.found)
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]Entry, 0, len(kids))
+	for _, kid := range kids {
+		if b.who.Reach(kid.win.head.Name) == authz.Outside {
+			continue
+		}
+		entries = append(entries, b.entry(kid))
+	}
+	return entries, nil
+}
+
+// Walk calls fn for name and everything below it, parents first, from one
+// consistent read, and stops at its first error. rel is the spelled path below
+// name ("." for itself). fn must not wait for the network: collect, then write.
+func (v *View) Walk(ctx context.Context, name string, fn func(rel string, e Entry) error) error {
+	return v.read(ctx, "walk", name, func(b *bound) error {
+		p, err := b.visit(key(name))
+		if err != nil {
+			return err
+		}
+		return b.walk(".", b.entry(p.found), p.found, fn)
+	})
+}
+
+func (b *bound) walk(rel string, e Entry, f found, fn func(string, Entry) error) error {
+	if err := fn(rel, e); err != nil || !e.IsDir() {
+		return err
+	}
+	kids, err := b.children(e.Name, f)
+	if err != nil {
+		return err
+	}
+	for _, kid := range kids {
+		if b.who.Reach(kid.win.head.Name) == authz.Outside {
+			continue
+		}
+		child := b.entry(kid)
+		if err := b.walk(path.Join(rel, child.Base), child, kid, fn); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Open opens a file for reading (a directory without content). The caller
+// closes it.
+func (v *View) Open(ctx context.Context, name string) (*File, error) {
+	e, err := v.Stat(ctx, name)
+	if err != nil || e.IsDir() {
+		return &File{Entry: e}, err
+	}
+	content, err := v.store.log.Content(ctx, e.Version.Content.Ref)
+	if err != nil {
+		return nil, pathError("open", name, err)
+	}
+	return &File{e, content}, nil
+}
+
+// quota is how many bytes the tree's owner uses and how many are left.
+func (b *bound) quota() (used, left int64, err error) {
+	if used, err = b.tx.Usage(b.owner()); err != nil {
+		return 0, 0, err
+	}
+	left = b.store.log.Free()
+	if q := b.store.limits.Quota; q > 0 {
+		left = min(left, q-used)
+	}
+	if limit := b.store.limits.Store; limit > 0 {
+		stored, err := b.tx.Stored()
+		if err != nil {
+			return 0, 0, err
+		}
+		left = min(left, limit-stored)
+	}
+	return used, max(left, 0), nil
+}
+
+// room is ErrQuota unless size more bytes may be stored. The disk itself
+// answers for its own limit.
+func (b *bound) room(size int64) error {
+	if b.store.limits.Quota == 0 && b.store.limits.Store == 0 {
+		return nil
+	}
+	if _, left, err := b.quota(); err != nil || size > left {
+		return orErr(err, ErrQuota)
+	}
+	return nil
+}
+
+// owner is the account that what is stored here counts to.
+func (b *bound) owner() history.Account {
+	if b.target.Session != "" {
+		return b.target.Owner
+	}
+	return b.who.Account()
+}
+
+// orErr is err, or instead if err is nil.
+func orErr(err, instead error) error {
+	if err != nil {
+		return err
+	}
+	return instead
+}
+
+// maxSize is the most bytes a body may have now, and whether quota says so
+// (otherwise the limit on uploads does). 0 means no limit.
+func (b *bound) maxSize() (limit int64, byQuota bool, err error) {
+	limits := b.store.limits
+	left := int64(math.MaxInt64)
+	if limits.Quota > 0 || limits.Store > 0 {
+		if _, left, err = b.quota(); err != nil {
+			return 0, false, err
+		}
+	}
+	if limits.Upload > 0 && limits.Upload <= left {
+		return limits.Upload, false, nil
+	}
+	if left == math.MaxInt64 {
+		return 0, false, nil
+	}
+	return max(left, 1), true, nil // the commit refuses the one byte
+}

@@ -1,0 +1,148 @@
+package layers
+
+import (
+	"path"
+	"slices"
+	"time"
+
+	"varve/history"
+)
+
+// CopyOptions of Copy and Move.
+type CopyOptions struct {
+	Overwrite bool
+	Shallow   bool      // Depth 0: a directory without its entries (Copy only)
+	Mtime     time.Time // of a file; zero: the source's
+	Cond      Cond
+}
+
+// origin is what a copy or move takes: a place and all that shows below it.
+type origin struct {
+	b      *bound
+	place  place
+	leaves []leaf
+}
+
+// origin collects what shows at and below p.
+func (b *bound) origin(p place) (origin, error) {
+	leaves, err := b.tree(p, history.MaxEntries)
+	return origin{b, p, leaves}, err
+}
+
+// destination admits a copy or move from o to name that counts weight bytes.
+func (d *draft) destination(o origin, name string, opts CopyOptions, sameTree bool, weight int64) (place, error) {
+	from := o.place.name
+	if sameTree && (name == from || below(name, from) || below(from, name)) {
+		return place{}, ErrOverlap
+	}
+	// The conditions of the request speak of its own resource, the source;
+	// its lock tokens open both.
+	to, err := d.b.admit(name, touch{tree: true}, Cond{Tokens: opts.Cond.Tokens}, weight)
+	switch {
+	case err != nil:
+		return to, err
+	case name == ".":
+		return to, ErrOverlap
+	case to.win != nil && !opts.Overwrite:
+		return to, ErrPrecondition
+	}
+	return to, nil
+}
+
+// weight is how many bytes a copy of o counts in d's layer.
+func (d *draft) weight(o origin) int64 {
+	var n int64
+	for _, l := range o.leaves {
+		n += d.charge(o, l)
+	}
+	return n
+}
+
+// charge is what one copied entry counts: nothing when a lower layer of the
+// view has that content already.
+func (d *draft) charge(o origin, l leaf) int64 {
+	layer := o.b.strata[l.win.stratum].layer
+	if slices.ContainsFunc(d.b.strata[1:], func(s stratum) bool { return s.layer == layer }) {
+		return 0
+	}
+	return l.win.head.Content.Size
+}
+
+// transfer drafts what o has at to, replacing what is there.
+func (d *draft) transfer(o origin, to place, spelling string, opts CopyOptions, move bool) error {
+	top := o.leaves[0].win.head
+	fileOverFile := top.Kind == history.File && to.win != nil && to.win.head.Kind == history.File
+	if !fileOverFile {
+		// The lock on a file outlives a save by rename; what else stood here is deleted.
+		d.unlockTree(to.name)
+	}
+	if err := d.clear(to); err != nil {
+		return err
+	}
+	d.parents(to)
+	leaves := o.leaves
+	if opts.Shallow {
+		leaves = leaves[:1]
+	}
+	for _, l := range leaves {
+		v := d.carry(o, l, move)
+		v.Name = path.Join(to.name, l.rel)
+		if l.rel != "." {
+			v.Predecessor = d.prior[v.Name]
+			if v.Predecessor.Node == v.Node {
+				v.Predecessor = Ref{}
+			}
+			d.set(v)
+			continue
+		}
+		v.Spelling = spelling
+		if v.Kind == history.File && !opts.Mtime.IsZero() {
+			v.Mtime = opts.Mtime
+		}
+		if err := d.land(to, &v, l.win.ref(), fileOverFile); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// land drafts the top of what is transferred. A file that lands on a file
+// becomes a new version of the file that was there.
+func (d *draft) land(to place, v *history.Version, from Ref, fileOverFile bool) error {
+	if fileOverFile {
+		v.Node, v.From, v.Tier, v.Flags = history.NewNode, from, "", 0
+		v.Spelling = to.win.head.Spelling
+	}
+	if v.Kind == history.Dir {
+		v.Flags |= opaque(to)
+	}
+	if err := d.over(to, v, fileOverFile); err != nil {
+		return err
+	}
+	d.set(*v)
+	return nil
+}
+
+// carry is the version that l becomes elsewhere: of the same node when it is
+// moved within its layer, else of a new one that points at its source.
+func (d *draft) carry(o origin, l leaf, move bool) history.Version {
+	h := l.win.head
+	v := history.Version{
+		Spelling: h.Spelling, Kind: h.Kind, Content: h.Content, Type: h.Type,
+		Mtime: h.Mtime, Born: h.Born, Props: h.Props,
+	}
+	if len(d.b.strata) > 1 {
+		v.Base = d.b.tx.Seq()
+	}
+	if move && l.win.stratum == 0 {
+		v.Node, v.Tier = h.Node, h.Tier
+		v.Flags = h.Flags & (history.Opaque | history.Hold | history.Archived | history.Placeholder)
+		return v
+	}
+	v.From = l.win.ref()
+	if !move {
+		v.Born = d.b.tx.Now()
+		v.Charge = d.charge(o, l)
+	}
+	return v
+}

@@ -1,0 +1,223 @@
+package layers
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+	"time"
+
+	"varve/authz"
+	"varve/history"
+)
+
+// Mkdir makes a directory with dead properties (RFC 5689): fs.ErrExist if the
+// name is taken, ErrNoParent if its parent is missing.
+func (v *View) Mkdir(ctx context.Context, name string, props []Prop, cond Cond) (Result, error) {
+	if err := v.fits(props); err != nil {
+		return Result{}, pathError("mkdir", name, err)
+	}
+	change, err := v.write(ctx, "mkdir", name, history.OpMkdir, func(d *draft) error {
+		p, err := d.b.admit(key(name), touch{}, cond, 0)
+		if err != nil {
+			return err
+		}
+		if p.win != nil {
+			return fs.ErrExist
+		}
+		now := d.b.tx.Now()
+		dir := history.Version{
+			Kind: history.Dir, Flags: opaque(p), Mtime: now, Born: now, Spelling: spelled(name), Props: props,
+		}
+		d.parents(p)
+		if err := d.over(p, &dir, true); err != nil {
+			return err
+		}
+		d.set(dir)
+		return nil
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	return v.result(change, key(name), true), nil
+}
+
+// Remove deletes a file, or a directory with everything below it, as one change.
+func (v *View) Remove(ctx context.Context, name string, cond Cond) (Seq, error) {
+	change, err := v.write(ctx, "remove", name, history.OpDelete, func(d *draft) error {
+		p, err := d.b.admitShown(key(name), touch{member: true, tree: true}, cond)
+		if err != nil {
+			return err
+		}
+		d.unlockTree(p.name)
+		return d.remove(p)
+	})
+	if err != nil {
+		return 0, err
+	}
+	return change.Seq, nil
+}
+
+// admitShown admits a write to a name that must show, and is not the root.
+func (b *bound) admitShown(name string, t touch, c Cond) (place, error) {
+	p, err := b.admit(name, t, c, 0)
+	switch {
+	case errors.Is(err, ErrNoParent):
+		return p, fs.ErrNotExist
+	case err != nil:
+		return p, err
+	case p.win == nil:
+		return p, fs.ErrNotExist
+	case name == ".":
+		return p, fs.ErrPermission
+	}
+	return p, nil
+}
+
+// PropPatch sets or removes one dead property.
+type PropPatch struct {
+	Prop
+	Remove bool
+}
+
+// SetProps sets and removes dead properties, all or nothing, in order, and the
+// time of modification if mtime is not zero. What only lower layers have is
+// copied up, its content by reference.
+func (v *View) SetProps(ctx context.Context, name string, patch []PropPatch, mtime time.Time, cond Cond) (Result, error) {
+	change, err := v.write(ctx, "setprops", name, history.OpProps, func(d *draft) error {
+		p, err := d.b.admit(key(name), touch{}, cond, 0)
+		if errors.Is(err, ErrNoParent) || err == nil && p.win == nil {
+			return fs.ErrNotExist
+		}
+		if err != nil {
+			return err
+		}
+		ver := d.revise(p)
+		ver.Props = apply(ver.Props, patch)
+		if !mtime.IsZero() {
+			ver.Mtime = mtime
+		}
+		if err := v.fits(ver.Props); err != nil {
+			return err
+		}
+		d.set(ver)
+		return nil
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	return v.result(change, key(name), false), nil
+}
+
+// revise is a new version of what shows at p, in the writing layer, with the
+// same content: of its own node if it has one, else copied up.
+func (d *draft) revise(p place) history.Version {
+	v := p.win.head.Version
+	v.Charge = 0
+	v.Flags &^= history.Implied
+	v.Predecessor, v.From = Ref{}, Ref{}
+	if p.win.stratum == 0 {
+		return v
+	}
+	d.parents(p)
+	v.Origin, v.From, v.Base = p.win.ref(), p.win.ref(), d.b.tx.Seq()
+	v.Node, v.Tier, v.Flags = history.NewNode, "", 0
+	if p.own != nil { // an implied directory becomes real
+		v.Node, v.Base, v.Flags = p.own.Node, p.own.Base, p.own.Flags&history.Opaque
+	}
+	return v
+}
+
+// apply returns props with patch applied in order.
+func apply(props []Prop, patch []PropPatch) []Prop {
+	props = slices.Clone(props)
+	for _, c := range patch {
+		props = slices.DeleteFunc(props, func(p Prop) bool { return p.Space == c.Space && p.Local == c.Local })
+		if !c.Remove {
+			props = append(props, c.Prop)
+		}
+	}
+	return props
+}
+
+// fits checks the size of an entry's dead properties.
+func (v *View) fits(props []Prop) error {
+	n := 0
+	for _, p := range props {
+		n += len(p.Space) + len(p.Local) + len(p.Lang) + len(p.Value)
+	}
+	if n > v.store.limits.Props {
+		return ErrTooLarge
+	}
+	return nil
+}
+
+// Copy makes dst in v a copy of name in src, as one change and without moving
+// bytes. An existing dst is replaced if Overwrite (ErrPrecondition otherwise).
+func (v *View) Copy(ctx context.Context, src *View, name, dst string, opts CopyOptions) (Result, error) {
+	var created bool
+	change, err := v.write(ctx, "copy", name, history.OpCopy, func(d *draft) error {
+		from, err := src.source(d, key(name), opts.Cond)
+		if err != nil {
+			return err
+		}
+		to, err := d.destination(from, key(dst), opts, v.Same(src), d.weight(from))
+		if err != nil {
+			return err
+		}
+		created = to.win == nil
+		return d.transfer(from, to, spelled(dst), opts, false)
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	return v.result(change, key(dst), created), nil
+}
+
+// Move moves name to dst, as one change and without moving bytes.
+func (v *View) Move(ctx context.Context, name, dst string, opts CopyOptions) (Result, error) {
+	var created bool
+	change, err := v.write(ctx, "move", name, history.OpMove, func(d *draft) error {
+		p, err := d.b.admitShown(key(name), touch{member: true, tree: true}, opts.Cond)
+		if err != nil {
+			return err
+		}
+		from, err := d.b.origin(p)
+		if err != nil {
+			return err
+		}
+		to, err := d.destination(from, key(dst), opts, true, 0)
+		if err != nil {
+			return err
+		}
+		created = to.win == nil
+		d.unlockTree(p.name)
+		if err := d.remove(p); err != nil {
+			return err
+		}
+		return d.transfer(from, to, spelled(dst), opts, true)
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	return v.result(change, key(dst), created), nil
+}
+
+// source binds v as the source of a copy into d, with what shows at and below name.
+func (v *View) source(d *draft, name string, c Cond) (origin, error) {
+	b, err := v.bind(d.b.tx)
+	if err != nil {
+		return origin{}, err
+	}
+	p, err := b.visit(name)
+	if err != nil {
+		return origin{}, err
+	}
+	if b.who.Reach(name) != authz.Inside {
+		return origin{}, fs.ErrPermission
+	}
+	if err := b.holds(name, c); err != nil {
+		return origin{}, err
+	}
+	return b.origin(p)
+}
