@@ -1,0 +1,113 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// policy is which package of varve may import which: the table of the design.
+// A change here is a change of the design and a commit of its own.
+//
+// layers reaches into history/blob and history/sql for values of history's own
+// methods only: what an upload expects and is, and the rows of its lock table.
+var policy = map[string][]string{
+	"cmd/varve":    {"dav", "web", "layers", "retention", "authz", "history", "history/sql", "history/blob"},
+	"dav":          {"layers", "authz"},
+	"web":          {"layers", "authz", "retention"},
+	"layers":       {"authz", "history", "history/sql", "history/blob"},
+	"retention":    {"history"},
+	"authz":        {"history", "history/sql"},
+	"history":      {"history/sql", "history/blob"},
+	"history/sql":  {},
+	"history/blob": {},
+}
+
+// topLevel is all that lies in the root beside names that begin with a dot.
+var topLevel = []string{"cmd", "dav", "authz", "layers", "history", "retention", "web", "go.mod", "go.sum", "README.md"}
+
+func TestImportsFollowThePolicy(t *testing.T) {
+	root := os.DirFS("../..")
+	for pkg, imports := range varveImports(t, root) {
+		allowed, ok := policy[pkg]
+		if !ok {
+			t.Errorf("package %s is not in the policy", pkg)
+			continue
+		}
+		for _, i := range imports {
+			if !slices.Contains(allowed, i) {
+				t.Errorf("%s imports %s; it may import only %v", pkg, i, allowed)
+			}
+		}
+	}
+}
+
+// varveImports maps every package below root to the packages of varve that its
+// files import, test files aside. It reads the files of all systems.
+func varveImports(t *testing.T, root fs.FS) map[string][]string {
+	t.Helper()
+	found := map[string][]string{}
+	err := fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata"):
+			return fs.SkipDir
+		case d.IsDir() || path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go"):
+			return nil
+		}
+		text, err := fs.ReadFile(root, name)
+		if err != nil {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		pkg := path.Dir(name)
+		found[pkg] = append(found[pkg], nil...)
+		for _, i := range file.Imports {
+			if own, ok := strings.CutPrefix(strings.Trim(i.Path.Value, `"`), "varve/"); ok && !slices.Contains(found[pkg], own) {
+				found[pkg] = append(found[pkg], own)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func TestTopLevelHoldsNothingElse(t *testing.T) {
+	names, err := filepath.Glob("../../*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		base := filepath.Base(name)
+		if !strings.HasPrefix(base, ".") && base != "varve-data" && !slices.Contains(topLevel, base) {
+			t.Errorf("%s lies at the top level; only %v do", base, topLevel)
+		}
+	}
+}
+
+func TestImportsAreSeen(t *testing.T) {
+	root := fstest.MapFS{
+		"layers/view.go":      {Data: []byte("package layers\n\nimport _ \"varve/dav\"\n")},
+		"layers/view_test.go": {Data: []byte("package layers\n\nimport _ \"varve/web\"\n")},
+	}
+	want := map[string][]string{"layers": {"dav"}}
+	if diff := cmp.Diff(want, varveImports(t, root)); diff != "" {
+		t.Errorf("varveImports differs (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"varve/authz"
+	"varve/dav"
+	"varve/history"
+	"varve/layers"
+	"varve/web"
+)
+
+// service is an open store and everything that answers for it.
+type service struct {
+	dir       string
+	keys      *authz.Keys
+	log       *history.Log
+	authority *authz.Authority
+	handler   http.Handler
+}
+
+// serviceConfig is what a service is made of; only store.Dir is needed.
+type serviceConfig struct {
+	store  history.Options
+	limits layers.Limits
+	authz  authz.Config // without Keys and Log
+	dav    dav.Config   // this and the next without what openService makes
+	web    web.Config
+}
+
+// openKeys opens the signing keys of the store in dir, making both if missing.
+func openKeys(dir string) (*authz.Keys, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	return authz.OpenKeys(filepath.Join(dir, "keys"))
+}
+
+// openService opens the store, making what is missing. Close it.
+func openService(ctx context.Context, cfg serviceConfig) (*service, error) {
+	keys, err := openKeys(cfg.store.Dir)
+	if err != nil {
+		return nil, err
+	}
+	log, err := history.Open(ctx, cfg.store)
+	if errors.Is(err, history.ErrInUse) {
+		return nil, hint(err, "another varve serves %s; end it first, or give --data another directory", cfg.store.Dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	cfg.authz.Keys, cfg.authz.Log = keys, log
+	authority, err := authz.New(ctx, cfg.authz)
+	if err != nil {
+		return nil, errors.Join(err, log.Close())
+	}
+	s := &service{dir: cfg.store.Dir, keys: keys, log: log, authority: authority}
+	if s.handler, err = newHandler(cfg, log, authority); err != nil {
+		return nil, errors.Join(err, log.Close())
+	}
+	return s, nil
+}
+
+// newHandler puts the surfaces over the store: WebDAV, and HTTP beside it.
+func newHandler(cfg serviceConfig, log *history.Log, authority *authz.Authority) (http.Handler, error) {
+	store := layers.New(layers.Config{Log: log, Limits: cfg.limits})
+	cfg.dav.Store, cfg.dav.Log = store, cfg.web.Log
+	handler, err := dav.New(cfg.dav)
+	if err != nil {
+		return nil, err
+	}
+	cfg.web.Store, cfg.web.Authority, cfg.web.Version = store, authority, version()
+	cfg.web.DAV, cfg.web.DAVServes = handler, handler.Serves
+	return web.New(cfg.web)
+}
+
+// Close releases the store.
+func (s *service) Close() error { return s.log.Close() }
+
+// control serves the operators' socket in g until ctx ends.
+func (s *service) control(ctx context.Context, g *errgroup.Group, log zerolog.Logger, drain time.Duration) error {
+	l, err := listenControl(s.dir)
+	if err != nil {
+		return err
+	}
+	serveUntil(ctx, g, newServer(operator(s.handler, s.keys), log), l, drain)
+	return nil
+}
+
+// brief opens the store for the length of one command and serves its socket
+// meanwhile, so that a command does the same with and without a running server.
+// What it returns closes both.
+func brief(ctx context.Context, dir string) (io.Closer, error) {
+	s, err := openService(ctx, serviceConfig{store: history.Options{Dir: dir}})
+	if err != nil {
+		return nil, err
+	}
+	ctx, end := context.WithCancel(ctx)
+	g, ctx := errgroup.WithContext(ctx)
+	if err := s.control(ctx, g, zerolog.Nop(), time.Second); err != nil {
+		end()
+		return nil, errors.Join(err, s.Close())
+	}
+	return closeFunc(func() error {
+		end()
+		return errors.Join(g.Wait(), s.Close())
+	}), nil
+}
+
+// closeFunc is a Close.
+type closeFunc func() error
+
+// Close calls f.
+func (f closeFunc) Close() error { return f() }
