@@ -1,0 +1,176 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"varve/authz"
+)
+
+// endpoint gives a mounted route its handler, and the document its operation.
+type endpoint func(api huma.API, m *mounted, op huma.Operation)
+
+// none is the input of an operation without parameters.
+type none struct{}
+
+// body is an input or output that is only a body.
+type body[T any] struct{ Body T }
+
+// answer is an output whose status says what happened.
+type answer[T any] struct {
+	Status int
+	Body   T
+}
+
+// exchange is a request on its way through huma, which hands a handler nothing but a context.
+type exchange struct {
+	w *response
+	r *http.Request
+}
+
+type exchangeKey struct{}
+
+// reply makes an operation that speaks JSON: huma parses and checks the input, and writes the output.
+func reply[I, O any](fn func(r *http.Request, in *I) (*O, error)) endpoint {
+	return func(api huma.API, m *mounted, op huma.Operation) {
+		huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
+			x := ctx.Value(exchangeKey{}).(exchange)
+			out, err := fn(x.r, in)
+			if err != nil {
+				return nil, m.server.problem(x.w, x.r, err)
+			}
+			return out, nil
+		})
+	}
+}
+
+// made is an operation that answers 201.
+func made(e endpoint) endpoint {
+	return func(api huma.API, m *mounted, op huma.Operation) {
+		op.DefaultStatus = http.StatusCreated
+		e(api, m, op)
+	}
+}
+
+// stream makes an operation of a plain handler. I and O only describe it: its
+// parameters, its JSON answer if it has one; media are the other types it may answer with.
+func stream[I, O any](fn func(w *response, r *http.Request) error, media ...string) endpoint {
+	return func(api huma.API, m *mounted, op huma.Operation) {
+		m.handle = fn
+		if len(media) > 0 {
+			ok := &huma.Response{Description: http.StatusText(http.StatusOK), Content: map[string]*huma.MediaType{}}
+			for _, t := range media {
+				ok.Content[t] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
+			}
+			ok.Content["application/json"] = &huma.MediaType{}
+			op.Responses = map[string]*huma.Response{strconv.Itoa(http.StatusOK): ok}
+		}
+		huma.Register(api, op, func(context.Context, *I) (*O, error) { return nil, nil })
+		if ok := op.Responses[strconv.Itoa(http.StatusOK)]; ok != nil && ok.Content["application/json"] != nil && ok.Content["application/json"].Schema == nil {
+			delete(ok.Content, "application/json")
+		}
+	}
+}
+
+// readJSON reads the body of a JSON operation, so that a body that is too long or
+// ends before time is answered as everywhere, and puts the exchange into the
+// returned copy's context.
+func (s *Server) readJSON(w *response, r *http.Request) (*http.Request, error) {
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.limits.JSONBody))
+	if err != nil {
+		return nil, bodyError(err)
+	}
+	in := r.WithContext(context.WithValue(r.Context(), exchangeKey{}, exchange{w, r}))
+	in.Body = io.NopCloser(bytes.NewReader(b))
+	return in, nil
+}
+
+// apiConfig is huma without its own routes, links and documentation pages.
+func apiConfig(doc *huma.OpenAPI) huma.Config {
+	return huma.Config{
+		OpenAPI: doc,
+		// huma looks for the format of application/problem+json under "json".
+		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+		DefaultFormat: "application/json",
+		Transformers:  []huma.Transformer{complete},
+	}
+}
+
+// complete makes huma's own refusals (a body that does not parse, a parameter
+// out of range) look like ours. The value at fault is not echoed: it may be a token.
+func complete(ctx huma.Context, _ string, v any) (any, error) {
+	p, ok := v.(*huma.ErrorModel)
+	if !ok || p.Instance != "" {
+		return v, nil
+	}
+	_, w := humago.Unwrap(ctx)
+	p.Type, p.Instance = typeInvalid, instance(w)
+	for _, e := range p.Errors {
+		e.Value = nil
+	}
+	return p, nil
+}
+
+// newDocument is an OpenAPI document without operations.
+func newDocument(version string) *huma.OpenAPI {
+	return &huma.OpenAPI{
+		OpenAPI: "3.1.0",
+		Info: &huma.Info{
+			Title:   "varve",
+			Version: version,
+			Description: "Files in layers: every agent session works in its own private layer over the shared files. " +
+				"The same trees are served over WebDAV at /dav/, /shared/ and /sessions/{sid}/.",
+		},
+		Components: &huma.Components{
+			Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+			SecuritySchemes: map[string]*huma.SecurityScheme{
+				"bearer": {Type: "http", Scheme: "bearer", Description: "A token in the Authorization header."},
+				"basic":  {Type: "http", Scheme: "basic", Description: "Any user name, the token as password."},
+				"cookie": {Type: "apiKey", In: "cookie", Name: authz.CookieName, Description: "What /api/signin sets."},
+			},
+		},
+	}
+}
+
+// describe is the operation of a route at a path.
+func describe(rt route, path string) huma.Operation {
+	path = strings.ReplaceAll(path, "...}", "}")
+	op := huma.Operation{
+		Method:          rt.method,
+		Path:            path,
+		Summary:         rt.summary,
+		OperationID:     strings.ToLower(rt.method) + strings.NewReplacer("/", "-", "{", "", "}", "", "-api", "", ".", "").Replace(path),
+		Tags:            []string{tag(path)},
+		BodyReadTimeout: -1, // readJSON has read it
+		MaxBodyBytes:    -1,
+	}
+	if rt.access == signed {
+		op.Security = []map[string][]string{{"bearer": {}}, {"basic": {}}, {"cookie": {}}}
+	}
+	return op
+}
+
+// tag groups operations for readers of the document.
+func tag(path string) string {
+	for _, t := range []string{"files", "uploads", "tokens", "sign", "me", "sessions"} {
+		if strings.Contains(path, "/"+t) {
+			return t
+		}
+	}
+	return "server"
+}
+
+// getOpenAPI serves the document.
+func (s *Server) getOpenAPI(w *response, r *http.Request) error {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-cache")
+	_, err := w.Write(s.openAPI)
+	return err
+}

@@ -1,0 +1,56 @@
+package web
+
+import (
+	"io"
+	"net/http"
+
+	"varve/authz"
+)
+
+// response is the ResponseWriter of one request, and what its log line will
+// say. It forwards ReadFrom, so that serving a file still ends in sendfile, and
+// Unwrap, so that http.ResponseController works through it.
+type response struct {
+	http.ResponseWriter
+	status    int   // 0: nothing sent yet
+	bytes     int64 // of the body
+	principal authz.Principal
+	err       error // what the reply was made of, if it is worth a log line
+}
+
+func (w *response) WriteHeader(status int) {
+	if status >= 200 && w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *response) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.WriteHeader(http.StatusOK)
+	}
+	n, err := w.ResponseWriter.Write(p)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// ReadFrom lets net/http send a file without copying it through us.
+func (w *response) ReadFrom(src io.Reader) (int64, error) {
+	if w.status == 0 {
+		w.WriteHeader(http.StatusOK)
+	}
+	n, err := io.Copy(w.ResponseWriter, src)
+	w.bytes += n
+	return n, err
+}
+
+// Flush is for those who ask for an http.Flusher instead of a ResponseController.
+func (w *response) Flush() {
+	if w.status == 0 {
+		w.WriteHeader(http.StatusOK)
+	}
+	// An error means only that this connection cannot be flushed.
+	_ = http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }

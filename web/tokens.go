@@ -1,0 +1,225 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"varve/authz"
+)
+
+// errBeyond: a token was asked for that its maker may not make.
+var errBeyond = errors.New("a token beyond its maker's rights or term")
+
+// beyond tells a refusal to mint from a refusal of the caller's own token.
+func beyond(err error) error {
+	if errors.Is(err, authz.ErrUnauthorized) {
+		return fmt.Errorf("%w: %v", errBeyond, err)
+	}
+	return err
+}
+
+// rights are what a token carries, in JSON.
+type rights struct {
+	ID      string     `json:"id" doc:"To revoke it by"`
+	Sub     string     `json:"sub" doc:"The user"`
+	Issuer  string     `json:"issuer,omitempty" doc:"Who vouches for the user; absent for varve's own"`
+	Session string     `json:"session,omitempty" doc:"The session it is bound to"`
+	Scopes  []string   `json:"scopes"`
+	Path    string     `json:"path,omitempty" doc:"The subtree it is confined to"`
+	Expires *time.Time `json:"expires,omitempty"`
+	Mount   bool       `json:"mount,omitempty" doc:"It is a mount token"`
+}
+
+// newToken is what minting takes.
+type newToken struct {
+	Mount   bool     `json:"mount,omitempty" doc:"A mount token: short, revocable, for clients that take only short passwords"`
+	Name    string   `json:"name,omitempty" maxLength:"255" doc:"Of a mount token, for people"`
+	Sub     string   `json:"sub,omitempty" doc:"Another user; operators only"`
+	Session string   `json:"session,omitempty" doc:"Bind it to this session of the user's"`
+	Scopes  []string `json:"scopes,omitempty" enum:"read,write,share,publish,export,admin" doc:"Default: read and write"`
+	Path    string   `json:"path,omitempty" doc:"Confine it to this subtree"`
+	Aud     string   `json:"aud,omitempty" doc:"Audience of a JWT"`
+	TTL     string   `json:"ttl,omitempty" pattern:"^[1-9][0-9]{0,4}[smhd]$" example:"30d" doc:"At most as long as the caller's token; default 24 h, of a mount token as long as the caller's"`
+}
+
+// madeToken is a token, shown this once.
+type madeToken struct {
+	rights
+	Token string `json:"token"`
+	Name  string `json:"name,omitempty"`
+}
+
+// mountToken describes a mount token.
+type mountToken struct {
+	rights
+	Name     string     `json:"name,omitempty"`
+	Created  time.Time  `json:"created"`
+	LastUsed *time.Time `json:"last_used,omitempty" doc:"To the minute; absent: never"`
+	Agent    string     `json:"agent,omitempty" doc:"The User-Agent it was last used by"`
+	Revoked  bool       `json:"revoked,omitempty"`
+}
+
+// me says who the caller is.
+func (s *Server) me(r *http.Request, _ *none) (*body[rights], error) {
+	return &body[rights]{toRights(authz.From(r.Context()))}, nil
+}
+
+// mint makes a token with a part of the caller's rights.
+func (s *Server) mint(r *http.Request, in *body[newToken]) (*answer[madeToken], error) {
+	claims, err := s.claims(r, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	by := authz.From(r.Context())
+	if in.Body.Mount {
+		m, token, err := s.cfg.Authority.MintMount(r.Context(), by, in.Body.Name, claims)
+		if err != nil {
+			return nil, beyond(err)
+		}
+		return &answer[madeToken]{http.StatusCreated, madeToken{toMount(m).rights, token, m.Name}}, nil
+	}
+	token, err := s.cfg.Authority.Mint(r.Context(), by, claims)
+	if err != nil {
+		return nil, beyond(err)
+	}
+	p, err := s.cfg.Authority.Verify(r.Context(), token)
+	if err != nil && claims.Aud == "" {
+		return nil, fmt.Errorf("verifying the token just minted: %v", err)
+	}
+	if err != nil { // made for another audience: not a token here
+		p = authz.Principal{Sub: claims.Sub, Session: claims.Session, Scopes: claims.Scopes, Path: claims.Path}
+	}
+	return &answer[madeToken]{http.StatusCreated, madeToken{rights: toRights(p), Token: token}}, nil
+}
+
+// claims reads what a token to be minted shall say. A session it names must be
+// one of its user's that the caller may see; whether another's exists does not show.
+func (s *Server) claims(r *http.Request, want newToken) (authz.Claims, error) {
+	c := authz.Claims{Sub: want.Sub, Session: want.Session, Aud: want.Aud, TTL: duration(want.TTL)}
+	var err error
+	if c.Scopes, err = authz.ParseScopes(strings.Join(want.Scopes, " ")); err != nil {
+		return c, err
+	}
+	if want.Path != "" {
+		if c.Path, _, err = s.limits.Clean(want.Path); err != nil {
+			return c, err
+		}
+	}
+	by := caller(r)
+	if c.Session == "" || c.Session == by.Session {
+		return c, nil
+	}
+	one, err := s.cfg.Store.Session(r.Context(), by, c.Session)
+	if err != nil {
+		return c, err
+	}
+	if c.Sub == "" {
+		c.Sub = by.Sub
+	}
+	if one.Owner.Sub != c.Sub {
+		return c, errBeyond
+	}
+	return c, nil
+}
+
+// listTokens lists mount tokens.
+func (s *Server) listTokens(r *http.Request, _ *none) (*body[struct {
+	Tokens []mountToken `json:"tokens"`
+}], error) {
+	found, err := s.cfg.Authority.Mounts(r.Context(), authz.From(r.Context()))
+	if err != nil {
+		return nil, err
+	}
+	out := &body[struct {
+		Tokens []mountToken `json:"tokens"`
+	}]{}
+	out.Body.Tokens = []mountToken{}
+	for _, m := range found {
+		out.Body.Tokens = append(out.Body.Tokens, toMount(m))
+	}
+	return out, nil
+}
+
+// revoke revokes a token at once.
+func (s *Server) revoke(r *http.Request, in *struct {
+	ID string `path:"id"`
+}) (*none, error) {
+	return &none{}, s.cfg.Authority.Revoke(r.Context(), authz.From(r.Context()), in.ID)
+}
+
+// signedIn is the answer to signing in.
+type signedIn struct {
+	Cookie http.Cookie `header:"Set-Cookie"`
+	Body   rights
+}
+
+// signIn turns a token into the cookie of the browser app. The __Host- prefix
+// needs Secure, which browsers take over plain http only from this very machine
+// (localhost); anywhere else signing in needs https.
+func (s *Server) signIn(r *http.Request, in *body[struct {
+	Token string `json:"token" minLength:"1"`
+}]) (*signedIn, error) {
+	token := strings.TrimSpace(in.Body.Token)
+	p, err := s.verify(r, token, authz.Cookie)
+	if err != nil {
+		return nil, err
+	}
+	c := cookie(token)
+	c.Expires = p.Expires
+	return &signedIn{c, toRights(p)}, nil
+}
+
+// signOut drops the cookie. The token stays good: see revoke.
+func (s *Server) signOut(*http.Request, *none) (*struct {
+	Cookie http.Cookie `header:"Set-Cookie"`
+}, error) {
+	c := cookie("")
+	c.MaxAge = -1
+	return &struct {
+		Cookie http.Cookie `header:"Set-Cookie"`
+	}{c}, nil
+}
+
+// cookie is the browser app's, holding a token.
+func cookie(token string) http.Cookie {
+	return http.Cookie{
+		Name: authz.CookieName, Value: token, Path: "/",
+		HttpOnly: true, Secure: true, SameSite: http.SameSiteStrictMode,
+	}
+}
+
+// toRights says in JSON who p is.
+func toRights(p authz.Principal) rights {
+	j := rights{
+		ID: p.TokenID, Sub: p.Sub, Issuer: p.Issuer, Session: p.Session,
+		Scopes: strings.Fields(p.Scopes.String()), Mount: p.Mount,
+	}
+	if p.Path != "." {
+		j.Path = p.Path
+	}
+	j.Expires = orNil(p.Expires)
+	return j
+}
+
+// toMount says in JSON what m is.
+func toMount(m authz.MountToken) mountToken {
+	return mountToken{
+		rights: toRights(authz.Principal{
+			Issuer: m.Account.Issuer, Sub: m.Account.Sub, Session: m.Session, Scopes: m.Scopes,
+			Path: m.Path, TokenID: m.ID, Expires: m.Expires, Mount: true,
+		}),
+		Name: m.Name, Created: m.Created.UTC(), LastUsed: orNil(m.LastUsed), Agent: m.Agent, Revoked: m.Revoked,
+	}
+}
+
+// orNil is t, or nil for the zero time.
+func orNil(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}

@@ -1,0 +1,135 @@
+package web
+
+import (
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"path"
+	"strconv"
+
+	"varve/layers"
+)
+
+// maxParts is how many files one form may hold: what is small waits in memory
+// until all are there.
+const maxParts = 1000
+
+// uploadForm describes the form of POST /api/uploads.
+type uploadForm struct {
+	Overwrite bool           `query:"overwrite" doc:"Replace files of the same names; without it they are a conflict"`
+	RawBody   multipart.Form `doc:"A part for each file, named by its filename; a field dir before them says where to"`
+}
+
+// uploaded is the answer to a form.
+type uploaded struct {
+	Files []written  `json:"files"`
+	Seq   layers.Seq `json:"seq" doc:"The one change that wrote them all"`
+}
+
+// upload is a form on its way in.
+type upload struct {
+	server *Server
+	view   *layers.View
+	r      *http.Request
+	cond   layers.Cond
+	dir    string // the field that came before the files
+	staged []*layers.Staged
+}
+
+// postUploads stores the files of a form in shared, as one change: all or none.
+func (s *Server) postUploads(w *response, r *http.Request) error {
+	overwrite, err := flag(r, "overwrite")
+	if err != nil {
+		return err
+	}
+	form, err := r.MultipartReader()
+	if err != nil {
+		return fmt.Errorf("%w: %w", errMultipart, err)
+	}
+	up := upload{server: s, view: s.view(r), r: r}
+	if !overwrite {
+		up.cond.IfNoneMatch = []string{"*"}
+	}
+	if err := up.receive(form); err != nil {
+		for _, one := range up.staged {
+			up.view.Discard(one)
+		}
+		return taken(err)
+	}
+	results, err := up.view.PutAll(r.Context(), up.staged)
+	if err != nil {
+		return taken(err)
+	}
+	var out uploaded
+	for _, res := range results {
+		out.Files = append(out.Files, toWritten(res))
+		out.Seq = max(out.Seq, res.Seq)
+	}
+	return writeJSON(w, http.StatusCreated, out)
+}
+
+// receive takes in all parts of the form.
+func (u *upload) receive(form *multipart.Reader) error {
+	for {
+		part, err := form.NextRawPart()
+		switch {
+		case err == io.EOF && len(u.staged) == 0:
+			return badInput("body", "want at least one part with a filename")
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return bodyError(err)
+		case len(u.staged) == maxParts:
+			return badInput("body", fmt.Sprintf("want at most %d files in a form", maxParts))
+		}
+		if err := u.take(part); err != nil {
+			return err
+		}
+	}
+}
+
+// take receives a part if it is a file, or reads the field dir.
+func (u *upload) take(part *multipart.Part) error {
+	filename := part.FileName()
+	if filename == "" {
+		if part.FormName() != "dir" {
+			return nil
+		}
+		b, err := io.ReadAll(io.LimitReader(part, int64(u.server.limits.Name)+1))
+		if err != nil {
+			return bodyError(err)
+		}
+		u.dir = string(b)
+		return nil
+	}
+	name, err := u.server.clean(path.Join("/", u.dir, filename))
+	if err != nil {
+		return err
+	}
+	one, err := u.view.Receive(u.r.Context(), name, layers.PutOptions{
+		Body:   received{part},
+		Length: -1,
+		Type:   statedType(part.Header.Get("Content-Type")),
+		Cond:   u.cond,
+	})
+	if err != nil {
+		return err
+	}
+	u.staged = append(u.staged, one)
+	return nil
+}
+
+// flag reads a query parameter that is there or not; "1", "true" and nothing
+// after the name mean yes.
+func flag(r *http.Request, name string) (bool, error) {
+	q := r.URL.Query()
+	if !q.Has(name) || q.Get(name) == "" {
+		return q.Has(name), nil
+	}
+	yes, err := strconv.ParseBool(q.Get(name))
+	if err != nil {
+		return false, badInput("query."+name, "want 1 or 0")
+	}
+	return yes, nil
+}
