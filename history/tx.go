@@ -195,5 +195,8 @@ func (tx *Tx) Rows(query string, args []any, scan func(sql.Row) error) error {
 // Do queues a write to a table the calling package owns: it is executed in the
 // same transaction if the plan returns no error, before the next plan runs.
 func (tx *Tx) Do(query string, args ...any) {
+	if tx.b == nil {
+		tx.err = errInView
+	}
 	tx.queue = append(tx.queue, write{query, args})
 }
