@@ -83,9 +83,9 @@ func (p Principal) covers(q Principal) bool {
 // Revoke takes away the mount token or the JWT (its jti) named id, at once. It
 // is a change in the log; revoking twice is none.
 //
-// Everybody may revoke the token they came with. Beyond that: the mount tokens
-// by could have made itself (fs.ErrNotExist for others); as a user with scope
-// write and no path, any JWT of its account; as an operator, any token.
+// Everybody may revoke the token they came with, and mount tokens with no more
+// rights than their own; a user with scope write and no path, any of its
+// account; an operator, any. Of others fs.ErrNotExist.
 func (a *Authority) Revoke(ctx context.Context, by Principal, id string) error {
 	if by.Sub == "" {
 		return fmt.Errorf("%w: nobody revokes nothing", ErrUnauthorized)
@@ -96,6 +96,11 @@ func (a *Authority) Revoke(ctx context.Context, by Principal, id string) error {
 		return a.revokeMount(ctx, by, id)
 	}
 	return a.revokeJWT(ctx, by, id)
+}
+
+// rules tells whether p speaks for its account, and not just for a part of it.
+func (p Principal) rules() bool {
+	return p.Session == "" && !p.Mount && p.Path == "." && p.Scopes.Has(Write)
 }
 
 const (
@@ -116,7 +121,7 @@ func (a *Authority) revokeJWT(ctx context.Context, by Principal, jti string) err
 		expires = nanos(by.Expires.Add(a.leeway))
 	case by.operator():
 		account = history.Account{}
-	case by.Session != "" || by.Mount || by.Path != "." || !by.Scopes.Has(Write):
+	case !by.rules():
 		return notFound(jti)
 	}
 	_, err := a.log.Commit(ctx, func(tx *history.Tx) (*history.Change, error) {

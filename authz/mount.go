@@ -181,7 +181,7 @@ func (p Principal) revokes(m MountToken) bool {
 	if p.Mount {
 		return p.TokenID == m.ID
 	}
-	return p.operator() || p.covers(m.principal())
+	return p.operator() || p.rules() && p.Account() == m.Account || p.covers(m.principal())
 }
 
 // Used notes that a mount token was used by a User-Agent, at most once a minute.

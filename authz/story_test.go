@@ -19,14 +19,14 @@ import (
 // world is a store, the authority over it, and a clock that stands still.
 type world struct {
 	*Authority
-	t    *testing.T
+	t    testing.TB
 	log  *history.Log
 	keys *Keys
 	time time.Time
 }
 
 // newWorld makes one; setup may be nil.
-func newWorld(t *testing.T, setup func(*Config)) *world {
+func newWorld(t testing.TB, setup func(*Config)) *world {
 	t.Helper()
 	w := &world{t: t, time: time.Date(2026, 11, 22, 10, 15, 0, 0, time.UTC)}
 	now := func() time.Time { return w.time }
@@ -110,9 +110,6 @@ func (w *world) refuses(token string) {
 		w.t.Errorf("Verify(%s) = %+v, %v, want ErrUnauthorized", shown(token), p, err)
 	}
 }
-
-// changes counts what is in the log.
-func (w *world) changes() history.Seq { return w.log.Seq() }
 
 // shown is a token's first two parts as JSON, for messages.
 func shown(token string) string {
