@@ -43,7 +43,7 @@ func (h *Handler) members(r *http.Request, t target) ([]member, error) {
 
 // list is a resource outside of all trees.
 func list(path, name string) member {
-	return member{path, resource{Entry: layers.Entry{Base: name}, dir: true, list: true}}
+	return member{path, resource{Entry: layers.Entry{Base: name, Version: new(layers.Version)}, dir: true, list: true}}
 }
 
 // propfindList describes a list of trees. Depth infinity is refused as it is in

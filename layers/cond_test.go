@@ -44,6 +44,8 @@ func TestConditions(t *testing.T) {
 		_, err := ann.SetProps(t.Context(), "f", nil, time.Time{}, c.cond)
 		ann.want(c.what, c.want, err)
 	}
+	ann.want("locked", ErrLocked, ann.tryPut("f", "2", Cond{}))
+	ann.want("locked, and a condition fails", ErrPrecondition, ann.tryPut("f", "2", Cond{IfMatch: []string{`"x"`}}))
 	ann.want("If-Match * on nothing", ErrPrecondition, ann.tryPut("g", "", Cond{IfMatch: []string{"*"}}))
 	ann.want("If-None-Match * on nothing", nil, ann.tryPut("g", "", Cond{IfNoneMatch: []string{"*"}}))
 }
@@ -118,5 +120,13 @@ func TestRacingMoves(t *testing.T) {
 		if (errs[0] == nil) == (errs[1] == nil) {
 			t.Fatalf("two moves of one directory = %v", errs)
 		}
+	}
+}
+
+func TestETagFitsIntoClients(t *testing.T) {
+	ann := newWorld(t).User("ann")
+	ann.put("f", "1")
+	if tag := ann.stat("f").ETag; len(tag) > 55 {
+		t.Errorf("ETag = %s, %d characters; litmus 0.13 breaks off after 55", tag, len(tag))
 	}
 }

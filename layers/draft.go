@@ -193,8 +193,9 @@ func opaque(p place) history.Flags {
 	return 0
 }
 
-// admit is the one check of a write: rights, then the name, then locks, then
-// conditions, then room. It runs before a body is read and again in the commit.
+// admit is the one check of a write: rights, then the name, then conditions, then
+// locks, then room. It runs before a body is read and again in the commit. An If
+// header that fails is 412 on a locked name too (RFC 4918, section 10.4.1).
 func (b *bound) admit(name string, t touch, c Cond, size int64) (place, error) {
 	if err := b.may(authz.Change, name); err != nil {
 		return place{}, err
@@ -208,10 +209,10 @@ func (b *bound) admit(name string, t touch, c Cond, size int64) (place, error) {
 	}
 	t.name = name
 	t.member = t.member || p.win == nil
-	if err := b.unlocked(t, c); err != nil {
+	if err := b.holds(name, c); err != nil {
 		return p, err
 	}
-	if err := b.holds(name, c); err != nil {
+	if err := b.unlocked(t, c); err != nil {
 		return p, err
 	}
 	return p, b.room(size)
@@ -222,14 +223,14 @@ func (v *View) result(change *history.Change, name string, created bool) Result 
 	r := Result{Created: created, Seq: change.Seq}
 	for _, ver := range change.Versions {
 		if ver.Name == name {
-			r.Entry = v.written(ver)
+			r.Entry = v.written(&ver)
 		}
 	}
 	return r
 }
 
 // written is the entry of a version just written.
-func (v *View) written(ver history.Version) Entry {
+func (v *View) written(ver *Version) Entry {
 	e := Entry{Name: ver.Name, Base: spelling(ver), Version: ver, Source: FromShared, Modified: ver.Mtime}
 	if v.tree() != "" {
 		e.Source = FromSession

@@ -43,6 +43,7 @@ type (
 	Prop    = history.Prop
 	Digest  = blob.Digest
 	Session = history.Session
+	Version = history.Version
 )
 
 // Live is the present.
@@ -104,9 +105,9 @@ const (
 
 // Entry is a file or directory as a view shows it.
 type Entry struct {
-	Name     string // cleaned, key form, from the view's root
-	Base     string // last element as spelled at its creation; "" for the root
-	Version  history.Version
+	Name     string   // cleaned, key form, from the view's root
+	Base     string   // last element as spelled at its creation; "" for the root
+	Version  *Version // what shows; shared, never to be changed
 	Source   Source
 	Shadowed bool // the lower entry changed, moved or went after this override was made
 	ETag     string
@@ -114,10 +115,15 @@ type Entry struct {
 }
 
 // IsDir tells whether e is a directory.
-func (e Entry) IsDir() bool { return e.Version.Kind == history.Dir }
+func (e Entry) IsDir() bool { return e.Version != nil && e.Version.Kind == history.Dir }
 
 // Size in bytes; 0 for directories.
-func (e Entry) Size() int64 { return e.Version.Content.Size }
+func (e Entry) Size() int64 {
+	if e.Version == nil {
+		return 0
+	}
+	return e.Version.Content.Size
+}
 
 // Listing is one consistent read of a name: itself, what is in it, and what is
 // needed to describe them.

@@ -122,7 +122,7 @@ func (v *View) putAll(ctx context.Context, staged []*Staged) ([]Result, error) {
 	for i, p := range places {
 		results[i] = v.result(change, p.name, p.win == nil)
 		if results[i].Entry.Name == "" { // renewed, no version written
-			results[i].Entry = v.written(p.own.Version)
+			results[i].Entry = v.written(&p.own.Version)
 			v.Discard(staged[i])
 		}
 	}

@@ -2,6 +2,7 @@ package layers
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"io/fs"
 	"math"
@@ -16,8 +17,8 @@ func (b *bound) entry(f found) Entry {
 	w := f.win
 	e := Entry{
 		Name:    w.head.Name,
-		Base:    spelling(w.head.Version),
-		Version: w.head.Version,
+		Base:    spelling(&w.head.Version),
+		Version: &w.head.Version,
 		Source:  FromShared,
 	}
 	if b.target.Session != "" && w.stratum == 0 {
@@ -35,8 +36,11 @@ func (b *bound) entry(f found) Entry {
 	return e
 }
 
-// ETag is the entity tag of a file: its content's SHA-256.
-func ETag(v history.Version) string { return `"` + v.Content.Ref.String() + `"` }
+// ETag is the entity tag of a file: its content's SHA-256, in base64url since
+// clients cut If headers off: litmus 0.13 takes no tag of more than 55 characters.
+func ETag(v *Version) string {
+	return `"` + base64.RawURLEncoding.EncodeToString(v.Content.Ref[:]) + `"`
+}
 
 // dirTag is the entity tag of a directory: when what it shows was last touched.
 func (b *bound) dirTag(f found) string {

@@ -18,16 +18,16 @@ type stratum struct {
 // word is what a layer says about a name.
 type word struct {
 	stratum int // index into bound.strata; 0 takes the writes
-	head    history.Head
+	head    *history.Head
 }
 
 // found is what a view has at a name. The zero found has nothing.
 type found struct {
-	win    *word        // what shows; nil: nothing does
-	lower  *word        // what would show without the first stratum; nil: nothing
-	merged []int        // the strata whose directories show together, when win is one
-	latest history.Head // of those, the one touched last
-	tag    uint64       // of when each of those was touched: names their state
+	win    *word         // what shows; nil: nothing does
+	lower  *word         // what would show without the first stratum; nil: nothing
+	merged []int         // the strata whose directories show together, when win is one
+	latest *history.Head // of those, the one touched last
+	tag    uint64        // of when each of those was touched: names their state
 }
 
 // place is a name together with what decides about it.
@@ -56,11 +56,11 @@ func chain(name string) []string {
 }
 
 // heads reads the given names in all strata, one query for each moment seen.
-func (b *bound) heads(names []string) (map[int]map[string]history.Head, error) {
-	all := make(map[int]map[string]history.Head, len(b.strata))
+func (b *bound) heads(names []string) (map[int]map[string]*history.Head, error) {
+	all := make(map[int]map[string]*history.Head, len(b.strata))
 	byMoment := map[Seq][]int{}
 	for i, s := range b.strata {
-		all[i] = make(map[string]history.Head, len(names))
+		all[i] = make(map[string]*history.Head, len(names))
 		byMoment[s.at] = append(byMoment[s.at], i)
 	}
 	for at, strata := range byMoment {
@@ -77,7 +77,7 @@ func (b *bound) heads(names []string) (map[int]map[string]history.Head, error) {
 		for _, i := range strata {
 			for _, n := range names {
 				if h, ok := got[history.Key{Layer: b.strata[i].layer, Name: n}]; ok {
-					all[i][n] = h
+					all[i][n] = &h
 				}
 			}
 		}
@@ -86,7 +86,7 @@ func (b *bound) heads(names []string) (map[int]map[string]history.Head, error) {
 }
 
 // overlay is merge, and what would show without the first stratum.
-func (b *bound) overlay(vis []int, at func(stratum int) (history.Head, bool)) (found, error) {
+func (b *bound) overlay(vis []int, at func(stratum int) (*history.Head, bool)) (found, error) {
 	f, err := b.merge(vis, at)
 	if err != nil {
 		return f, err
@@ -104,7 +104,7 @@ func (b *bound) overlay(vis []int, at func(stratum int) (history.Head, bool)) (f
 
 // merge decides what shows of the words that the strata vis, in order, have for
 // one name. It is the overlay rule; everything that resolves names uses it.
-func (b *bound) merge(vis []int, at func(stratum int) (history.Head, bool)) (found, error) {
+func (b *bound) merge(vis []int, at func(stratum int) (*history.Head, bool)) (found, error) {
 	var f found
 	var hollow []word // implied directories: they count if something lies below
 	for _, i := range vis {
@@ -159,7 +159,7 @@ func (b *bound) settle(hollow []word, under word) (found, error) {
 		}
 		f.show(w)
 	}
-	if f.win == nil && under.head.Kind == history.File {
+	if f.win == nil && under.head != nil && under.head.Kind == history.File {
 		f.win = &under
 	}
 	return f, nil
@@ -176,7 +176,7 @@ func (w *word) ref() Ref {
 // show adds a directory to those shown together.
 func (f *found) show(w word) {
 	f.merged = append(f.merged, w.stratum)
-	if w.head.Touched >= f.latest.Touched {
+	if f.latest == nil || w.head.Touched >= f.latest.Touched {
 		f.latest = w.head
 	}
 	f.tag = mix(f.tag ^ mix(uint64(w.stratum)<<56^uint64(w.head.Touched)))
@@ -211,7 +211,7 @@ func (b *bound) locate(name string) (place, error) {
 	}
 	vis := b.every()
 	for k, n := range names {
-		at := func(i int) (history.Head, bool) { return b.word(heads, i, n) }
+		at := func(i int) (*history.Head, bool) { return b.word(heads, i, n) }
 		f, err := b.overlay(vis, at)
 		if err != nil {
 			return p, err
@@ -225,7 +225,7 @@ func (b *bound) locate(name string) (place, error) {
 		}
 		p.found = f
 		if own, ok := heads[0][n]; ok {
-			p.own = &own
+			p.own = own
 		}
 	}
 	return p, nil
@@ -233,17 +233,17 @@ func (b *bound) locate(name string) (place, error) {
 
 // word is what stratum i says about a name; a root exists in every layer, even
 // one that no write has made yet.
-func (b *bound) word(heads map[int]map[string]history.Head, i int, name string) (history.Head, bool) {
+func (b *bound) word(heads map[int]map[string]*history.Head, i int, name string) (*history.Head, bool) {
 	h, ok := heads[i][name]
 	if !ok && name == "." {
 		root := history.Version{Layer: b.strata[i].layer, Name: ".", Kind: history.Dir, Flags: history.Implied}
-		return history.Head{Version: root}, true
+		return &history.Head{Version: root}, true
 	}
 	return h, ok
 }
 
 // descend steps through an ancestor.
-func (p *place) descend(f found, at func(int) (history.Head, bool)) error {
+func (p *place) descend(f found, at func(int) (*history.Head, bool)) error {
 	if f.win == nil {
 		return fs.ErrNotExist
 	}
@@ -289,11 +289,11 @@ func (b *bound) zip(vis []int, rows [][]history.Head) ([]found, error) {
 		if !any {
 			return all, nil
 		}
-		f, err := b.overlay(vis, func(i int) (history.Head, bool) {
+		f, err := b.overlay(vis, func(i int) (*history.Head, bool) {
 			if len(rows[i]) == 0 || rows[i][0].Name != next {
-				return history.Head{}, false
+				return nil, false
 			}
-			return rows[i][0], true
+			return &rows[i][0], true
 		})
 		if err != nil {
 			return nil, err
@@ -339,7 +339,7 @@ func (b *bound) tree(p place, limit int) ([]leaf, error) {
 }
 
 // spelling is the last element of a version's name as its creator spelled it.
-func spelling(v history.Version) string {
+func spelling(v *history.Version) string {
 	if v.Name == "." {
 		return ""
 	}
