@@ -34,7 +34,7 @@ type versionRef struct {
 
 // listing is a directory and a page of what is in it, ordered by name.
 type listing struct {
-	entry
+	Entry   entry   `json:"entry" doc:"The directory itself"`
 	Entries []entry `json:"entries"`
 	Next    string  `json:"next,omitempty" doc:"Pass as after to get the next page; absent on the last"`
 }
@@ -83,7 +83,7 @@ func page(l layers.Listing, after string, limit int) listing {
 		}
 		rest = rest[i:]
 	}
-	j := listing{entry: toEntry(l.Self), Entries: []entry{}}
+	j := listing{Entry: toEntry(l.Self), Entries: []entry{}}
 	if len(rest) > limit {
 		rest = rest[:limit]
 		j.Next = path.Base(rest[limit-1].Name)

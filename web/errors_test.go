@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"go/ast"
 	"go/parser"
-	"go/token"
+	gotoken "go/token"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -61,7 +61,7 @@ func sentinelsOf(t *testing.T, dir string) (names []string) {
 		t.Fatal(err)
 	}
 	for _, name := range files {
-		file, err := parser.ParseFile(token.NewFileSet(), dir+"/"+name, nil, 0)
+		file, err := parser.ParseFile(gotoken.NewFileSet(), dir+"/"+name, nil, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

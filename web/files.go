@@ -13,35 +13,33 @@ import (
 	"varve/layers"
 )
 
-// What describes the plain handlers of files in the document.
+// What describes the plain handlers of files in the document. huma does not
+// look into embedded structs that are not exported, so fields repeat.
 type (
 	listQuery struct {
 		Limit int    `query:"limit" minimum:"1" doc:"Entries a page, at most the server's own limit"`
 		After string `query:"after" doc:"Start after this name; a page's next"`
 	}
 	fileQuery struct {
-		filePath
-		listQuery
-		Download bool `query:"download" doc:"Ask a browser to save the file instead of showing it"`
-		reading
-	}
-	filePath struct {
-		Name string `path:"name" doc:"Path in the tree; may hold slashes"`
-	}
-	reading struct {
+		Name        string `path:"name" doc:"Path in the tree; may hold slashes"`
+		Limit       int    `query:"limit" minimum:"1" doc:"Of a directory: entries a page, at most the server's own limit"`
+		After       string `query:"after" doc:"Of a directory: start after this name; a page's next"`
+		Download    bool   `query:"download" doc:"Ask a browser to save the file instead of showing it"`
 		Range       string `header:"Range"`
-		IfNoneMatch string `header:"If-None-Match"`
 		IfMatch     string `header:"If-Match"`
+		IfNoneMatch string `header:"If-None-Match"`
 	}
 	fileBody struct {
-		conditions
+		Name          string `path:"name" doc:"Path in the tree; may hold slashes"`
+		IfMatch       string `header:"If-Match" doc:"Entity tags, or * for any"`
+		IfNoneMatch   string `header:"If-None-Match" doc:"Entity tags, or * for: only if there is nothing"`
 		ContentDigest string `header:"Content-Digest" doc:"RFC 9530; a body that does not match changes nothing"`
-		ReprDigest    string `header:"Repr-Digest"`
+		ReprDigest    string `header:"Repr-Digest" doc:"RFC 9530, likewise"`
 		Mtime         int64  `header:"X-OC-Mtime" doc:"Modification time, seconds since 1970"`
 		RawBody       []byte
 	}
 	conditions struct {
-		filePath
+		Name        string `path:"name" doc:"Path in the tree; may hold slashes"`
 		IfMatch     string `header:"If-Match" doc:"Entity tags, or * for any"`
 		IfNoneMatch string `header:"If-None-Match" doc:"Entity tags, or * for: only if there is nothing"`
 	}

@@ -81,7 +81,8 @@ func TestOpenOptions(t *testing.T) {
 
 // TestBasicInTheClear: a password crosses the network only encrypted.
 func TestBasicInTheClear(t *testing.T) {
-	token := ""
+	first := newWorld(t, nil)
+	token := first.token("ann", "")
 	far := func(c *web.Config) { c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} }
 	for _, tt := range []struct {
 		name    string
@@ -99,8 +100,7 @@ func TestBasicInTheClear(t *testing.T) {
 		{"untrusted claim", nil, []string{"X-Forwarded-For", "203.0.113.9"}, 200, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorld(t, tt.edit)
-			token = w.token("ann", "")
+			w := first.again(t, tt.edit)
 			w.want(tt.status, "GET", "/dav/", "", "", append(tt.headers, "Authorization", basic(token))...)
 			w.want(200, "GET", "/dav/", token, "", tt.headers...)
 			got := w.want(401, "GET", "/dav/", "", "", tt.headers...)
@@ -112,6 +112,7 @@ func TestBasicInTheClear(t *testing.T) {
 }
 
 func TestForwarded(t *testing.T) {
+	first := newWorld(t, nil)
 	trust := func(c *web.Config) {
 		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8")}
 	}
@@ -132,7 +133,7 @@ func TestForwarded(t *testing.T) {
 		{"untrusted is not handed on", nil, []string{"X-Forwarded-For", "203.0.113.9"}, `forwarded=""`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorld(t, tt.edit)
+			w := first.again(t, tt.edit)
 			got := w.want(200, "GET", "/dav/", w.token("ann", ""), "", tt.headers...)
 			if !strings.Contains(got.body, tt.want) {
 				t.Errorf("the handler saw %s, want %s", got.body, tt.want)

@@ -19,6 +19,8 @@ type session struct {
 	Ended   *time.Time  `json:"ended,omitempty" doc:"Absent while it is active"`
 	Freeze  *layers.Seq `json:"freeze,omitempty" doc:"The change it sees shared at; absent: as it is now"`
 	DAV     string      `json:"dav" doc:"Where its view is over WebDAV"`
+	Token   string      `json:"token,omitempty" doc:"Shown once, when it is created; not to a mount token, which makes none"`
+	Mount   []Mount     `json:"mount,omitempty" doc:"How to mount it, shown with the token"`
 }
 
 // newSession is what creating a session takes.
@@ -26,13 +28,6 @@ type newSession struct {
 	ID   string `json:"id,omitempty" pattern:"^[A-Za-z0-9_-]{8,64}$" doc:"Default: 128 random bits. Ids are never reused"`
 	Name string `json:"name,omitempty" maxLength:"255"`
 	TTL  string `json:"ttl,omitempty" pattern:"^[1-9][0-9]{0,4}[smhd]$" example:"12h" doc:"How long its token lives; default 24 h, at most as long as the caller's"`
-}
-
-// madeSession is a session with all that is needed to work in it.
-type madeSession struct {
-	session
-	Token string  `json:"token,omitempty" doc:"Shown only here. Absent if the caller came with a mount token, which makes none"`
-	Mount []Mount `json:"mount" doc:"How to mount it"`
 }
 
 // sessionPage is a page of sessions.
@@ -47,7 +42,7 @@ type bySID struct {
 }
 
 // createSession creates a session of the caller's.
-func (s *Server) createSession(r *http.Request, in *struct{ Body *newSession }) (*answer[madeSession], error) {
+func (s *Server) createSession(r *http.Request, in *struct{ Body *newSession }) (*answer[session], error) {
 	var want newSession
 	if in.Body != nil {
 		want = *in.Body
@@ -68,15 +63,13 @@ func (s *Server) createSession(r *http.Request, in *struct{ Body *newSession }) 
 	if err != nil {
 		return nil, err
 	}
-	return &answer[madeSession]{http.StatusCreated, madeSession{
-		session: s.toSession(r, made),
-		Token:   token,
-		Mount:   Mounts(s.base(r), token),
-	}}, nil
+	j := s.toSession(r, made)
+	j.Token, j.Mount = token, Mounts(s.base(r), token)
+	return &answer[session]{http.StatusCreated, j}, nil
 }
 
 // listSessions lists the sessions the caller may know of.
-func (s *Server) listSessions(r *http.Request, in *struct{ listQuery }) (*body[sessionPage], error) {
+func (s *Server) listSessions(r *http.Request, in *listQuery) (*body[sessionPage], error) {
 	limit := s.limits.Page
 	if in.Limit > 0 {
 		limit = min(in.Limit, limit)
@@ -104,7 +97,7 @@ func (s *Server) showSession(r *http.Request, in *bySID) (*body[session], error)
 
 // renameSession sets what people call a session.
 func (s *Server) renameSession(r *http.Request, in *struct {
-	bySID
+	SID  string `path:"sid"`
 	Body struct {
 		Name string `json:"name" maxLength:"255"`
 	}

@@ -21,16 +21,27 @@ func beyond(err error) error {
 	return err
 }
 
-// rights are what a token carries, in JSON.
-type rights struct {
-	ID      string     `json:"id" doc:"To revoke it by"`
-	Sub     string     `json:"sub" doc:"The user"`
-	Issuer  string     `json:"issuer,omitempty" doc:"Who vouches for the user; absent for varve's own"`
-	Session string     `json:"session,omitempty" doc:"The session it is bound to"`
-	Scopes  []string   `json:"scopes"`
-	Path    string     `json:"path,omitempty" doc:"The subtree it is confined to"`
-	Expires *time.Time `json:"expires,omitempty"`
-	Mount   bool       `json:"mount,omitempty" doc:"It is a mount token"`
+// token is a token in JSON: what it stands for, and of a mount token its story.
+type token struct {
+	Token    string     `json:"token,omitempty" doc:"The token itself; shown once, when it is made"`
+	ID       string     `json:"id" doc:"To revoke it by"`
+	Sub      string     `json:"sub" doc:"The user"`
+	Issuer   string     `json:"issuer,omitempty" doc:"Who vouches for the user; absent for varve's own"`
+	Session  string     `json:"session,omitempty" doc:"The session it is bound to"`
+	Scopes   []string   `json:"scopes"`
+	Path     string     `json:"path,omitempty" doc:"The subtree it is confined to"`
+	Expires  *time.Time `json:"expires,omitempty" doc:"Absent: never"`
+	Mount    bool       `json:"mount,omitempty" doc:"It is a mount token; what follows is known of these only"`
+	Name     string     `json:"name,omitempty" doc:"For people"`
+	Created  *time.Time `json:"created,omitempty"`
+	LastUsed *time.Time `json:"last_used,omitempty" doc:"To the minute; absent: never"`
+	Agent    string     `json:"agent,omitempty" doc:"The User-Agent it was last used by"`
+	Revoked  bool       `json:"revoked,omitempty"`
+}
+
+// tokenList is a list of mount tokens.
+type tokenList struct {
+	Tokens []token `json:"tokens" doc:"Newest first, those revoked or expired included"`
 }
 
 // newToken is what minting takes.
@@ -45,54 +56,41 @@ type newToken struct {
 	TTL     string   `json:"ttl,omitempty" pattern:"^[1-9][0-9]{0,4}[smhd]$" example:"30d" doc:"At most as long as the caller's token; default 24 h, of a mount token as long as the caller's"`
 }
 
-// madeToken is a token, shown this once.
-type madeToken struct {
-	rights
-	Token string `json:"token"`
-	Name  string `json:"name,omitempty"`
-}
-
-// mountToken describes a mount token.
-type mountToken struct {
-	rights
-	Name     string     `json:"name,omitempty"`
-	Created  time.Time  `json:"created"`
-	LastUsed *time.Time `json:"last_used,omitempty" doc:"To the minute; absent: never"`
-	Agent    string     `json:"agent,omitempty" doc:"The User-Agent it was last used by"`
-	Revoked  bool       `json:"revoked,omitempty"`
-}
-
 // me says who the caller is.
-func (s *Server) me(r *http.Request, _ *none) (*body[rights], error) {
-	return &body[rights]{toRights(authz.From(r.Context()))}, nil
+func (s *Server) me(r *http.Request, _ *none) (*body[token], error) {
+	return &body[token]{toToken(authz.From(r.Context()))}, nil
 }
 
 // mint makes a token with a part of the caller's rights.
-func (s *Server) mint(r *http.Request, in *body[newToken]) (*answer[madeToken], error) {
+func (s *Server) mint(r *http.Request, in *body[newToken]) (*answer[token], error) {
 	claims, err := s.claims(r, in.Body)
 	if err != nil {
 		return nil, err
 	}
 	by := authz.From(r.Context())
 	if in.Body.Mount {
-		m, token, err := s.cfg.Authority.MintMount(r.Context(), by, in.Body.Name, claims)
+		m, secret, err := s.cfg.Authority.MintMount(r.Context(), by, in.Body.Name, claims)
 		if err != nil {
 			return nil, beyond(err)
 		}
-		return &answer[madeToken]{http.StatusCreated, madeToken{toMount(m).rights, token, m.Name}}, nil
+		j := toMount(m)
+		j.Token = secret
+		return &answer[token]{http.StatusCreated, j}, nil
 	}
-	token, err := s.cfg.Authority.Mint(r.Context(), by, claims)
+	secret, err := s.cfg.Authority.Mint(r.Context(), by, claims)
 	if err != nil {
 		return nil, beyond(err)
 	}
-	p, err := s.cfg.Authority.Verify(r.Context(), token)
+	p, err := s.cfg.Authority.Verify(r.Context(), secret)
 	if err != nil && claims.Aud == "" {
 		return nil, fmt.Errorf("verifying the token just minted: %v", err)
 	}
 	if err != nil { // made for another audience: not a token here
 		p = authz.Principal{Sub: claims.Sub, Session: claims.Session, Scopes: claims.Scopes, Path: claims.Path}
 	}
-	return &answer[madeToken]{http.StatusCreated, madeToken{rights: toRights(p), Token: token}}, nil
+	j := toToken(p)
+	j.Token = secret
+	return &answer[token]{http.StatusCreated, j}, nil
 }
 
 // claims reads what a token to be minted shall say. A session it names must be
@@ -126,21 +124,13 @@ func (s *Server) claims(r *http.Request, want newToken) (authz.Claims, error) {
 }
 
 // listTokens lists mount tokens.
-func (s *Server) listTokens(r *http.Request, _ *none) (*body[struct {
-	Tokens []mountToken `json:"tokens"`
-}], error) {
+func (s *Server) listTokens(r *http.Request, _ *none) (*body[tokenList], error) {
 	found, err := s.cfg.Authority.Mounts(r.Context(), authz.From(r.Context()))
-	if err != nil {
-		return nil, err
-	}
-	out := &body[struct {
-		Tokens []mountToken `json:"tokens"`
-	}]{}
-	out.Body.Tokens = []mountToken{}
+	out := &body[tokenList]{tokenList{[]token{}}}
 	for _, m := range found {
 		out.Body.Tokens = append(out.Body.Tokens, toMount(m))
 	}
-	return out, nil
+	return out, err
 }
 
 // revoke revokes a token at once.
@@ -153,7 +143,7 @@ func (s *Server) revoke(r *http.Request, in *struct {
 // signedIn is the answer to signing in.
 type signedIn struct {
 	Cookie http.Cookie `header:"Set-Cookie"`
-	Body   rights
+	Body   token
 }
 
 // signIn turns a token into the cookie of the browser app. The __Host- prefix
@@ -162,14 +152,14 @@ type signedIn struct {
 func (s *Server) signIn(r *http.Request, in *body[struct {
 	Token string `json:"token" minLength:"1"`
 }]) (*signedIn, error) {
-	token := strings.TrimSpace(in.Body.Token)
-	p, err := s.verify(r, token, authz.Cookie)
+	secret := strings.TrimSpace(in.Body.Token)
+	p, err := s.verify(r, secret, authz.Cookie)
 	if err != nil {
 		return nil, err
 	}
-	c := cookie(token)
+	c := cookie(secret)
 	c.Expires = p.Expires
-	return &signedIn{c, toRights(p)}, nil
+	return &signedIn{c, toToken(p)}, nil
 }
 
 // signOut drops the cookie. The token stays good: see revoke.
@@ -184,35 +174,33 @@ func (s *Server) signOut(*http.Request, *none) (*struct {
 }
 
 // cookie is the browser app's, holding a token.
-func cookie(token string) http.Cookie {
+func cookie(secret string) http.Cookie {
 	return http.Cookie{
-		Name: authz.CookieName, Value: token, Path: "/",
+		Name: authz.CookieName, Value: secret, Path: "/",
 		HttpOnly: true, Secure: true, SameSite: http.SameSiteStrictMode,
 	}
 }
 
-// toRights says in JSON who p is.
-func toRights(p authz.Principal) rights {
-	j := rights{
+// toToken says in JSON who p is.
+func toToken(p authz.Principal) token {
+	j := token{
 		ID: p.TokenID, Sub: p.Sub, Issuer: p.Issuer, Session: p.Session,
-		Scopes: strings.Fields(p.Scopes.String()), Mount: p.Mount,
+		Scopes: strings.Fields(p.Scopes.String()), Expires: orNil(p.Expires), Mount: p.Mount,
 	}
 	if p.Path != "." {
 		j.Path = p.Path
 	}
-	j.Expires = orNil(p.Expires)
 	return j
 }
 
 // toMount says in JSON what m is.
-func toMount(m authz.MountToken) mountToken {
-	return mountToken{
-		rights: toRights(authz.Principal{
-			Issuer: m.Account.Issuer, Sub: m.Account.Sub, Session: m.Session, Scopes: m.Scopes,
-			Path: m.Path, TokenID: m.ID, Expires: m.Expires, Mount: true,
-		}),
-		Name: m.Name, Created: m.Created.UTC(), LastUsed: orNil(m.LastUsed), Agent: m.Agent, Revoked: m.Revoked,
-	}
+func toMount(m authz.MountToken) token {
+	j := toToken(authz.Principal{
+		Issuer: m.Account.Issuer, Sub: m.Account.Sub, Session: m.Session, Scopes: m.Scopes,
+		Path: m.Path, TokenID: m.ID, Expires: m.Expires, Mount: true,
+	})
+	j.Name, j.Created, j.LastUsed, j.Agent, j.Revoked = m.Name, orNil(m.Created), orNil(m.LastUsed), m.Agent, m.Revoked
+	return j
 }
 
 // orNil is t, or nil for the zero time.

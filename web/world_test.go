@@ -29,6 +29,8 @@ type world struct {
 	url    string
 	server *web.Server
 	logged *lines
+	cfg    web.Config
+	client *http.Transport
 }
 
 // lines collects a log.
@@ -65,7 +67,7 @@ func newWorld(t *testing.T, edit func(*web.Config)) *world {
 			t.Error(err)
 		}
 	})
-	w := &world{t: t, logged: &lines{}, store: layers.New(layers.Config{Log: log})}
+	w := &world{logged: &lines{}, store: layers.New(layers.Config{Log: log})}
 	if w.keys, err = authz.OpenKeys(filepath.Join(dir, "keys")); err != nil {
 		t.Fatal(err)
 	}
@@ -73,23 +75,35 @@ func newWorld(t *testing.T, edit func(*web.Config)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := web.Config{
+	w.cfg = web.Config{
 		Store: w.store, Authority: authority, Log: zerolog.New(w.logged), Version: "test", Now: noon,
 		DAV: http.HandlerFunc(davStub),
 		DAVServes: func(path string) bool {
 			return path == "/dav" || strings.HasPrefix(path, "/dav/")
 		},
 	}
+	return w.again(t, edit)
+}
+
+// again is another server over the same store.
+func (w *world) again(t *testing.T, edit func(*web.Config)) *world {
+	t.Helper()
+	other := *w
+	other.t = t
 	if edit != nil {
-		edit(&cfg)
+		edit(&other.cfg)
 	}
-	if w.server, err = web.New(cfg); err != nil {
+	var err error
+	if other.server, err = web.New(other.cfg); err != nil {
 		t.Fatal(err)
 	}
-	served := httptest.NewServer(w.server)
-	t.Cleanup(served.Close)
-	w.url = served.URL
-	return w
+	served := httptest.NewServer(other.server)
+	other.url, other.client = served.URL, &http.Transport{DisableCompression: true}
+	t.Cleanup(func() {
+		other.client.CloseIdleConnections()
+		served.Close()
+	})
+	return &other
 }
 
 // davStub says what reached it.
@@ -154,7 +168,7 @@ func (w *world) do(method, path, token, body string, headers ...string) answer {
 
 func (w *world) send(req *http.Request) answer {
 	w.t.Helper()
-	resp, err := (&http.Transport{DisableKeepAlives: true, DisableCompression: true}).RoundTrip(req)
+	resp, err := w.client.RoundTrip(req)
 	if err != nil {
 		w.t.Fatalf("%s %s: %v", req.Method, req.URL, err)
 	}
