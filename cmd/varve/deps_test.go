@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -89,14 +88,24 @@ func varveImports(t *testing.T, root fs.FS) map[string][]string {
 }
 
 func TestTopLevelHoldsNothingElse(t *testing.T) {
-	names, err := filepath.Glob("../../*")
+	root := os.DirFS("../..")
+	entries, err := fs.ReadDir(root, ".")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range names {
-		base := filepath.Base(name)
-		if !strings.HasPrefix(base, ".") && base != "varve-data" && !slices.Contains(topLevel, base) {
-			t.Errorf("%s lies at the top level; only %v do", base, topLevel)
+	ignore, err := fs.ReadFile(root, ".gitignore")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ignored := func(name string) bool {
+		return slices.ContainsFunc(strings.Fields(string(ignore)), func(pattern string) bool {
+			match, err := path.Match(strings.TrimPrefix(pattern, "/"), name)
+			return match && err == nil
+		})
+	}
+	for _, e := range entries {
+		if name := e.Name(); !strings.HasPrefix(name, ".") && !ignored(name) && !slices.Contains(topLevel, name) {
+			t.Errorf("%s lies at the top level; only %v do", name, topLevel)
 		}
 	}
 }

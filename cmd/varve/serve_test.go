@@ -123,7 +123,7 @@ func TestHTTPSWithRenewedCertificate(t *testing.T) {
 	if !strings.HasPrefix(s.url, "https://") {
 		t.Fatalf("URL = %s, want https", s.url)
 	}
-	if name, proto := served(t, s.url); name != "first" || proto != "HTTP/2.0" {
+	if name, proto := peerOf(t, s.url); name != "first" || proto != "HTTP/2.0" {
 		t.Errorf("certificate %q over %s, want first over HTTP/2.0", name, proto)
 	}
 	writeCertificate(t, cert, key, "second")
@@ -131,19 +131,19 @@ func TestHTTPSWithRenewedCertificate(t *testing.T) {
 	if err := os.Chtimes(cert, later, later); err != nil {
 		t.Fatal(err)
 	}
-	if name, _ := served(t, s.url); name != "second" {
+	if name, _ := peerOf(t, s.url); name != "second" {
 		t.Errorf("certificate after renewal = %q, want second", name)
 	}
 	if err := os.WriteFile(cert, []byte("half a fi"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if name, _ := served(t, s.url); name != "second" {
+	if name, _ := peerOf(t, s.url); name != "second" {
 		t.Errorf("certificate while the file is damaged = %q, want second", name)
 	}
 }
 
-// served is the name in the certificate of a server, and the protocol spoken.
-func served(t *testing.T, url string) (name, proto string) {
+// peerOf is the name in the certificate of a server, and the protocol spoken.
+func peerOf(t *testing.T, url string) (name, proto string) {
 	t.Helper()
 	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 	defer transport.CloseIdleConnections()
