@@ -162,6 +162,7 @@ const (
 	OpMove    Op = "move"
 	OpCopy    Op = "copy"
 	OpProps   Op = "props"
+	OpDiscard Op = "discard"
 	OpLock    Op = "lock" // an empty file made by LOCK
 	OpRenew   Op = "renew"
 	OpSession Op = "session" // created, renamed, sealed; see Change.Session

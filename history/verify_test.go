@@ -103,9 +103,13 @@ func TestVerifyFindsDamage(t *testing.T) {
 		{"index broken", run(`CREATE INDEX bad ON change (seq) WHERE seq < 3; PRAGMA writable_schema = 1;
 			UPDATE sqlite_schema SET sql = 'CREATE INDEX bad ON change (seq)' WHERE name = 'bad'`), BadDatabase},
 	}
+	whole := damaged(t)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			dir := damaged(t)
+			dir := t.TempDir()
+			if err := os.CopyFS(dir, os.DirFS(whole)); err != nil {
+				t.Fatal(err)
+			}
 			tt.damage(t, dir)
 			l, err := OpenForReading(t.Context(), Options{Dir: dir})
 			if err != nil {

@@ -54,6 +54,7 @@ type DB struct {
 	write, read, maintain *sql.DB
 	readers               chan *Conn // nil stands for one not opened yet
 	closed                chan struct{}
+	closing               sync.Once
 
 	writing sync.Mutex
 	writer  *Conn // guarded by writing; nil until needed
@@ -258,8 +259,13 @@ func (db *DB) Statements() []string {
 }
 
 // Close waits for running reads, closes all connections and writes the WAL
-// back. Nothing may be writing.
-func (db *DB) Close() error {
+// back. Nothing may be writing. A second Close does nothing.
+func (db *DB) Close() (err error) {
+	db.closing.Do(func() { err = db.close() })
+	return err
+}
+
+func (db *DB) close() error {
 	close(db.closed)
 	var errs []error
 	// The last writing connection closed checkpoints; readers must be gone.
