@@ -85,6 +85,14 @@ func (d *draft) set(v history.Version) {
 	d.change.Versions = append(d.change.Versions, v)
 }
 
+// base is the seq of the lower state that a write is made over.
+func (b *bound) base() Seq {
+	if len(b.strata) == 1 {
+		return 0
+	}
+	return min(b.tx.Seq(), b.strata[1].at)
+}
+
 // parents copies up, implied, the ancestors of p that only lower layers have.
 func (d *draft) parents(p place) {
 	for _, w := range p.missing {
@@ -95,7 +103,7 @@ func (d *draft) parents(p place) {
 		d.set(history.Version{
 			Name: v.Name, Spelling: v.Spelling, Kind: history.Dir, Flags: history.Implied,
 			Props: v.Props, Mtime: v.Mtime, Born: v.Born,
-			Origin: w.ref(), Base: d.b.tx.Seq(), From: w.ref(),
+			Origin: w.ref(), Base: d.b.base(), From: w.ref(),
 		})
 	}
 }
@@ -109,8 +117,8 @@ func (d *draft) over(p place, v *history.Version, keep bool) error {
 	switch {
 	case own != nil:
 		v.Base, v.Origin = own.Base, own.Origin
-	case len(d.b.strata) > 1:
-		v.Base, v.Origin = d.b.tx.Seq(), p.lower.ref()
+	default:
+		v.Base, v.Origin = d.b.base(), p.lower.ref()
 	}
 	if keep && own != nil && own.Kind == v.Kind {
 		v.Node, v.Born, v.Tier = own.Node, own.Born, own.Tier
@@ -176,7 +184,7 @@ func (d *draft) remove(p place) error {
 	if p.lower != nil {
 		v.Kind, v.Origin = history.Whiteout, p.lower.ref()
 		if p.own == nil {
-			v.Base = d.b.tx.Seq()
+			v.Base = d.b.base()
 		}
 		d.parents(p)
 	}

@@ -148,6 +148,41 @@ func TestOverlayRules(t *testing.T) {
 			s.put(".doc.swp", "2").move(".doc.swp", "doc").shows("doc=2")
 			ann.shows("doc=1")
 		}},
+		{"discarding an override or a deletion shows the lower entry again", func(w *world, ann, s, other hand) {
+			ann.mkdir("d", "e").put("a", "1").put("b", "2").put("d/x", "3").put("e/y", "4")
+			s.put("a", "mine").remove("b").remove("d/x").put("d/z", "5").remove("e").mkdir("e").put("e/w", "6")
+			s.shows("a=mine", "d/", "d/z=5", "e/", "e/w=6")
+			ann.put("b", "again")
+			for _, name := range []string{"a", "b", "d", "e"} {
+				_, err := s.Discard(w.t.Context(), name, Cond{})
+				s.want("discard "+name, nil, err)
+			}
+			s.shows("a=1", "b=again", "d/", "d/x=3", "e/", "e/y=4")
+			_, err := s.Discard(w.t.Context(), "a", Cond{})
+			s.want("discard of nothing", fs.ErrNotExist, err)
+			_, err = ann.Discard(w.t.Context(), "a", Cond{})
+			s.want("discard in shared", fs.ErrPermission, err)
+		}},
+		{"the owner discards through the session's view", func(w *world, ann, s, other hand) {
+			ann.put("a", "1")
+			s.put("a", "mine")
+			owner := w.store.View(user("ann"), Scope{Kind: SessionView, Session: "session-one"})
+			_, err := owner.Discard(w.t.Context(), "a", Cond{})
+			s.want("discard by the owner", nil, err)
+			s.shows("a=1")
+		}},
+		{"a frozen session sees shared as it stood", func(w *world, ann, s, other hand) {
+			ann.mkdir("d").put("d/x", "1").put("a", "1")
+			s.put("own", "0")
+			then := w.log.Seq()
+			freeze := func(_ *history.Tx, one *Session) error { one.Freeze = then; return nil }
+			_, err := w.store.manage(w.t.Context(), user("ann"), "session-one", freeze)
+			s.want("freeze", nil, err)
+			ann.put("a", "2").put("d/y", "2").remove("d/x")
+			s.shows("a=1", "d/", "d/x=1", "own=0")
+			s.put("d/z", "3").remove("a").shows("d/", "d/x=1", "d/z=3", "own=0")
+			ann.shows("a=2", "d/", "d/y=2")
+		}},
 		{"a nested write copies up what it stands on", func(w *world, ann, s, other hand) {
 			ann.mkdir("a", "a/b", "a/b/c").put("a/b/c/x", "1")
 			s.put("a/b/c/y", "2").shows("a/", "a/b/", "a/b/c/", "a/b/c/x=1", "a/b/c/y=2")

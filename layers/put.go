@@ -52,7 +52,7 @@ func (v *View) Put(ctx context.Context, name string, opts PutOptions) (Result, e
 }
 
 // Receive checks that name may be written, then reads the body whole. What it
-// returns goes to PutAll or Discard.
+// returns goes to PutAll or Drop.
 func (v *View) Receive(ctx context.Context, name string, opts PutOptions) (*Staged, error) {
 	want := blob.Expect{Size: opts.Length, Digests: opts.Digests}
 	var byQuota bool
@@ -80,8 +80,8 @@ func (v *View) Receive(ctx context.Context, name string, opts PutOptions) (*Stag
 	return &Staged{name, opts, upload}, nil
 }
 
-// Discard drops a staged body that will not be committed.
-func (v *View) Discard(s *Staged) { v.store.log.Discard(s.upload) }
+// Drop drops a staged body that will not be committed.
+func (v *View) Drop(s *Staged) { v.store.log.Discard(s.upload) }
 
 // PutAll writes staged files as one change: all of them or, on an error, none.
 // It disposes of the staged bodies either way.
@@ -89,7 +89,7 @@ func (v *View) PutAll(ctx context.Context, staged []*Staged) ([]Result, error) {
 	results, err := v.putAll(ctx, staged)
 	if err != nil {
 		for _, s := range staged {
-			v.Discard(s)
+			v.Drop(s)
 		}
 	}
 	return results, err
@@ -123,7 +123,7 @@ func (v *View) putAll(ctx context.Context, staged []*Staged) ([]Result, error) {
 		results[i] = v.result(change, p.name, p.win == nil)
 		if results[i].Entry.Name == "" { // renewed, no version written
 			results[i].Entry = v.written(&p.own.Version)
-			v.Discard(staged[i])
+			v.Drop(staged[i])
 		}
 	}
 	return results, nil

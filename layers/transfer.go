@@ -131,9 +131,7 @@ func (d *draft) carry(o origin, l leaf, move bool) history.Version {
 		Spelling: h.Spelling, Kind: h.Kind, Content: h.Content, Type: h.Type,
 		Mtime: h.Mtime, Born: h.Born, Props: h.Props,
 	}
-	if len(d.b.strata) > 1 {
-		v.Base = d.b.tx.Seq()
-	}
+	v.Base = d.b.base()
 	if move && l.win.stratum == 0 {
 		v.Node, v.Tier = h.Node, h.Tier
 		v.Flags = h.Flags & (history.Opaque | history.Hold | history.Archived | history.Placeholder)

@@ -58,6 +58,52 @@ func (v *View) Remove(ctx context.Context, name string, cond Cond) (Seq, error) 
 	return change.Seq, nil
 }
 
+// Discard takes back what a session's own layer says of name and everything
+// below, deletions included, as one change: the lower entry shows again.
+// fs.ErrNotExist if it says nothing. The session's owner may discard too.
+func (v *View) Discard(ctx context.Context, name string, cond Cond) (Seq, error) {
+	change, err := v.write(ctx, "discard", name, history.OpDiscard, func(d *draft) error {
+		p, err := d.b.admitDiscard(key(name), cond)
+		if err != nil {
+			return err
+		}
+		d.unlockTree(p.name)
+		if err := d.clear(p); err != nil {
+			return err
+		}
+		d.set(history.Version{Name: p.name, Kind: history.Gap, Node: p.own.Node})
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return change.Seq, nil
+}
+
+// admitDiscard checks that what the own layer says of name may be taken back.
+func (b *bound) admitDiscard(name string, c Cond) (place, error) {
+	action := authz.Change
+	if authz.Allows(b.who.Principal, authz.Manage, b.target) {
+		action = authz.Manage
+	}
+	if err := b.may(action, name); err != nil {
+		return place{}, err
+	}
+	p, err := b.locate(name)
+	switch {
+	case errors.Is(err, ErrNotDir) || err == nil && p.own == nil:
+		return p, fs.ErrNotExist
+	case err != nil:
+		return p, err
+	case name == "." || b.target.Session == "":
+		return p, fs.ErrPermission
+	}
+	if err := b.unlocked(touch{name: name, member: true, tree: true}, c); err != nil {
+		return p, err
+	}
+	return p, b.holds(name, c)
+}
+
 // admitShown admits a write to a name that must show, and is not the root.
 func (b *bound) admitShown(name string, t touch, c Cond) (place, error) {
 	p, err := b.admit(name, t, c, 0)
@@ -120,7 +166,7 @@ func (d *draft) revise(p place) history.Version {
 		return v
 	}
 	d.parents(p)
-	v.Origin, v.From, v.Base = p.win.ref(), p.win.ref(), d.b.tx.Seq()
+	v.Origin, v.From, v.Base = p.win.ref(), p.win.ref(), d.b.base()
 	v.Node, v.Tier, v.Flags = history.NewNode, "", 0
 	if p.own != nil { // an implied directory becomes real
 		v.Node, v.Base, v.Flags = p.own.Node, p.own.Base, p.own.Flags&history.Opaque

@@ -53,7 +53,7 @@ func (s *Server) postUploads(w *response, r *http.Request) error {
 	}
 	if err := up.receive(form); err != nil {
 		for _, one := range up.staged {
-			up.view.Discard(one)
+			up.view.Drop(one)
 		}
 		return taken(err)
 	}
