@@ -2,9 +2,11 @@ package history
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -40,33 +42,39 @@ func largeFile(t *testing.T, dir string) string {
 	return found[0]
 }
 
-func TestVerifyFindsDamage(t *testing.T) {
-	rewrite := func(text string) func(*testing.T, string) {
-		return func(t *testing.T, dir string) {
-			file := largeFile(t, dir)
-			if err := os.Chmod(file, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
+func TestVerifyFindsDamagedFiles(t *testing.T) {
+	rewrite := func(text string) func(string) error {
+		return func(file string) error {
+			return errors.Join(os.Chmod(file, 0o600), os.WriteFile(file, []byte(text), 0o600))
 		}
-	}
-	run := func(query string) func(*testing.T, string) {
-		return func(t *testing.T, dir string) { tamper(t, dir, query) }
 	}
 	tests := []struct {
 		name   string
-		damage func(t *testing.T, dir string)
+		damage func(file string) error
 		want   ProblemKind
 	}{
-		{"file cut off", rewrite("large"), BadBlob},
-		{"file altered", rewrite(strings.Repeat("LARGE", 10_000)), BadBlob},
-		{"file missing", func(t *testing.T, dir string) {
-			if err := os.Remove(largeFile(t, dir)); err != nil {
+		{"cut off", rewrite("large"), BadBlob},
+		{"altered", rewrite(strings.Repeat("LARGE", 10_000)), BadBlob},
+		{"missing", os.Remove, MissingBlob},
+	}
+	dir := damaged(t)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if err := tt.damage(largeFile(t, dir)); err != nil {
 				t.Fatal(err)
 			}
-		}, MissingBlob},
+			wantProblem(t, dir, tt.want)
+		})
+	}
+}
+
+func TestVerifyFindsDamagedRows(t *testing.T) {
+	run := func(queries ...string) []string { return queries }
+	tests := []struct {
+		name    string
+		queries []string
+		want    ProblemKind
+	}{
 		{"locator altered", run(`UPDATE blob SET locator = '../../x' WHERE locator IS NOT NULL`), MissingBlob},
 		{"inline content altered", run(`UPDATE blob SET data = x'00' WHERE size = 5`), BadBlob},
 		{"sha1 altered", run(`UPDATE blob SET sha1 = zeroblob(20) WHERE size = 5`), BadBlob},
@@ -80,9 +88,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 		{"change altered", run(`UPDATE change SET op = 'move' WHERE seq = 4`), BadChain},
 		{"actor altered", run(`UPDATE actor SET sub = 'eve'`), BadChain},
 		{"chain broken", run(`UPDATE change SET chain = zeroblob(32) WHERE seq = 4`), BadChain},
-		{"change removed", func(t *testing.T, dir string) {
-			tamper(t, dir, `DELETE FROM version WHERE seq = 5`, `DELETE FROM change WHERE seq = 5`)
-		}, BadChain},
+		{"change removed", run(`DELETE FROM version WHERE seq = 5`, `DELETE FROM change WHERE seq = 5`), BadChain},
 		{"clock went back", run(`UPDATE change SET time = 1 WHERE seq = 4`), BadChain},
 		{"head altered", run(`UPDATE head SET packed = (SELECT packed FROM head WHERE name = 'large') WHERE name = 'small'`), BadHead},
 		{"head's seq altered", run(`UPDATE head SET seq = 1 WHERE name = 'small'`), BadHead},
@@ -104,29 +110,39 @@ func TestVerifyFindsDamage(t *testing.T) {
 			UPDATE sqlite_schema SET sql = 'CREATE INDEX bad ON change (seq)' WHERE name = 'bad'`), BadDatabase},
 	}
 	whole := damaged(t)
+	db, err := os.ReadFile(filepath.Join(whole, "varve.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
-			if err := os.CopyFS(dir, os.DirFS(whole)); err != nil {
+			if err := os.Symlink(filepath.Join(whole, "blobs"), filepath.Join(dir, "blobs")); err != nil {
 				t.Fatal(err)
 			}
-			tt.damage(t, dir)
-			l, err := OpenForReading(t.Context(), Options{Dir: dir})
-			if err != nil {
+			if err := os.WriteFile(filepath.Join(dir, "varve.db"), db, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			defer l.Close()
-			r, err := l.Verify(t.Context(), nil)
-			if err != nil {
-				t.Fatalf("Verify: %v", err)
-			}
-			for _, p := range r.Problems {
-				if p.Kind == tt.want {
-					return
-				}
-			}
-			t.Errorf("Verify found %v, want one of kind %s", r.Problems, tt.want)
+			tamper(t, dir, tt.queries...)
+			wantProblem(t, dir, tt.want)
 		})
+	}
+}
+
+// wantProblem verifies a store that has a problem of that kind.
+func wantProblem(t *testing.T, dir string, want ProblemKind) {
+	t.Helper()
+	l, err := OpenForReading(t.Context(), Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	r, err := l.Verify(t.Context(), nil)
+	if err != nil {
+		t.Fatalf("Verify: %v", err)
+	}
+	if !slices.ContainsFunc(r.Problems, func(p Problem) bool { return p.Kind == want }) {
+		t.Errorf("Verify found %v, want one of kind %s", r.Problems, want)
 	}
 }
 
