@@ -293,10 +293,12 @@ func runModel(t *testing.T, rng *rand.Rand, n int) {
 	w, m := newWorld(t), newModel(3)
 	hands := map[int]hand{-1: w.User("ann"), 0: w.Session("zero"), 1: w.Session("one"), 2: w.Session("two")}
 	var done []act
+	past := map[Seq]map[int]map[string]string{} // what each saw at a seq
 	for range n {
 		a := randomAct(rng)
 		done = append(done, a)
 		want, got := m.do(a), hands[a.who].do(a)
+		past[w.log.Seq()] = map[int]map[string]string{}
 		if !errors.Is(got, want) {
 			t.Fatalf("%v\n= %v, want %v", done, got, want)
 		}
@@ -304,6 +306,14 @@ func runModel(t *testing.T, rng *rand.Rand, n int) {
 			if diff := cmp.Diff(show(m.stack(who)), h.tree()); diff != "" {
 				t.Fatalf("%v\nview of %d (-want +got):\n%s", done, who, diff)
 			}
+			past[w.log.Seq()][who] = show(m.stack(who))
+		}
+	}
+	for seq, shown := range past {
+		who := rng.IntN(4) - 1
+		h := hand{hands[who].At(seq), w}
+		if diff := cmp.Diff(shown[who], h.tree()); diff != "" {
+			t.Fatalf("%v\nview of %d at %d (-want +got):\n%s", done, who, seq, diff)
 		}
 	}
 }
