@@ -6,6 +6,29 @@
 // revocable, for clients whose passwords must be short. Allows decides, purely,
 // whether a principal may do an action to a tree; layers asks it in every
 // operation and nothing else does.
+//
+// # Invariants
+//
+//   - a key has one algorithm, decided by what the key is. Which keys a token may
+//     be signed with follows from its iss, or for varve's own from its kid, and
+//     never from anything else it says.
+//   - a claim that is there and makes no sense refuses the token; it is never
+//     read as if it were absent.
+//   - a token mints only what its maker may do itself, for no longer.
+//   - what could not be checked, because the store or an issuer's keys are not to
+//     be had, is an error other than ErrUnauthorized: neither yes nor no.
+//   - a revocation counts for every Verify that begins after Revoke returned.
+//
+// # Where varve's own tokens come from
+//
+// They are short, so that they fit the password field of any client: iss and
+// aud are implied by the key's id, and defaults are left out. A user of an
+// external issuer can have one too; its claim idp names that issuer.
+//
+// # Open
+//
+// Grants come with their issue. With several processes over one store the cache
+// of verified tokens will have to ask the store for its epoch.
 package authz
 
 import (

@@ -18,6 +18,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
+
+	"varve/history"
 )
 
 func TestPublicKeyOfAnIssuer(t *testing.T) {
@@ -156,6 +158,7 @@ func TestOwnTokenOfAnExternalUser(t *testing.T) {
 		c.Issuers = []Issuer{{Name: "idp", Prefix: "idp:", Secret: secret, Admin: true}}
 	})
 	by := w.accepts(w.sign(jwt.SigningMethodHS256, secret, nil, w.said(jwt.MapClaims{"iss": "idp", "scope": "read write admin"})))
+	w.makeSession("session1", by.Account())
 	for _, c := range []Claims{{}, {Session: "session1"}, {Scopes: Read | Admin}} {
 		token, err := w.Mint(t.Context(), by, c)
 		if err != nil {
@@ -179,6 +182,43 @@ func TestOwnTokenOfAnExternalUser(t *testing.T) {
 				t.Errorf("Verify without Issuer.Admin = %+v, %v, want no scope admin", got, err)
 			}
 		}
+	}
+}
+
+// Whose own token makes no sessions cannot get one of varve's that does.
+func TestIssuerWithoutSessionsGetsNone(t *testing.T) {
+	secret := []byte(strings.Repeat("s", minSecret))
+	w := newWorld(t, func(c *Config) { c.Issuers = []Issuer{{Secret: secret}} })
+	by := w.accepts(w.sign(jwt.SigningMethodHS256, secret, nil, w.said(jwt.MapClaims{"sid": "session1"})))
+	refused := func(when string) {
+		t.Helper()
+		if _, err := w.Mint(t.Context(), by, Claims{}); !errors.Is(err, ErrUnauthorized) {
+			t.Errorf("Mint for a session that %s = %v, want ErrUnauthorized", when, err)
+		}
+		if _, _, err := w.MintMount(t.Context(), by, "", Claims{}); !errors.Is(err, ErrUnauthorized) {
+			t.Errorf("MintMount for a session that %s = %v, want ErrUnauthorized", when, err)
+		}
+	}
+	refused("is not there")
+	w.makeSession("session1", history.Account{Sub: "bob"})
+	refused("is another's")
+	w.makeSession("session2", by.Account())
+	by.Session = "session2"
+	if _, err := w.Mint(t.Context(), by, Claims{}); err != nil {
+		t.Errorf("Mint for its session: %v", err)
+	}
+}
+
+// makeSession makes one as layers does.
+func (w *world) makeSession(id string, owner history.Account) {
+	w.t.Helper()
+	_, err := w.log.Commit(w.t.Context(), func(tx *history.Tx) (*history.Change, error) {
+		layer, err := tx.NewLayer()
+		return &history.Change{Actor: history.Actor{Account: owner}, Owner: owner, Op: history.OpSession,
+			Session: &history.Session{ID: id, Layer: layer, Owner: owner, Freeze: history.Live}}, err
+	})
+	if err != nil {
+		w.t.Fatal(err)
 	}
 }
 

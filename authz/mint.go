@@ -3,7 +3,9 @@ package authz
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -14,16 +16,36 @@ import (
 // (ErrUnauthorized for more; a mount token mints nothing). What c leaves empty
 // becomes what by can give of the default. Operators may mint for any user of
 // varve's own. Whether c.Session exists and belongs to c.Sub is for the caller
-// to know.
+// to know, unless by's issuer makes no sessions: then it has to.
 func (a *Authority) Mint(ctx context.Context, by Principal, c Claims) (string, error) {
 	now := a.now()
 	p, err := by.derive(c, now, DefaultTTL)
+	if err == nil {
+		err = a.checkMints(ctx, by, p)
+	}
 	if err != nil {
 		return "", err
 	}
 	return a.keys.sign(now, p.Issuer, Claims{
 		Sub: p.Sub, Session: p.Session, Scopes: p.Scopes, Path: p.Path, Aud: c.Aud, TTL: p.Expires.Sub(now),
 	})
+}
+
+// checkMints refuses a token of varve's own, whose first write would make its
+// session, to somebody whose own token does not do that.
+func (a *Authority) checkMints(ctx context.Context, by, p Principal) error {
+	if by.Mints || p.Session == "" {
+		return nil
+	}
+	var s history.Session
+	err := a.log.View(ctx, func(tx *history.Tx) (err error) {
+		s, err = tx.Session(p.Session)
+		return err
+	})
+	if errors.Is(err, fs.ErrNotExist) || err == nil && s.Owner != p.Account() {
+		return fmt.Errorf("%w: a token for a session that is not there", ErrUnauthorized)
+	}
+	return err
 }
 
 // derive is the principal of a token that by asks for as c, with term in place

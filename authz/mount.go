@@ -119,6 +119,9 @@ func (a *Authority) MintMount(ctx context.Context, by Principal, name string, c 
 		return MountToken{}, "", err
 	}
 	p, err := by.derive(c, a.now(), 0)
+	if err == nil {
+		err = a.checkMints(ctx, by, p)
+	}
 	if err != nil {
 		return MountToken{}, "", err
 	}

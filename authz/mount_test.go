@@ -111,7 +111,7 @@ func TestMountTokenIsStoredHashed(t *testing.T) {
 }
 
 func TestWhoRevokesAMountToken(t *testing.T) {
-	root := Principal{Sub: "root", Scopes: Read | Admin, Path: "."}
+	root := Principal{Sub: "root", Scopes: Read | Admin, Path: ".", Mints: true}
 	user := func(p Principal) Principal { p.Sub = "ann"; return p }
 	of := Claims{Sub: "ann", Session: "session1", Path: "docs", Scopes: Read}
 	w := newWorld(t, nil)
