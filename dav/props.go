@@ -191,6 +191,8 @@ func (s *sheet) appendEntry(b []byte, p live, e *resource) (out []byte, ok bool)
 	case ocChecksums:
 		b = append(b, "<O:checksum>SHA1:"...)
 		b = hex.AppendEncode(b, e.Version.Content.SHA1[:])
+		b = append(b, " MD5:"...)
+		b = hex.AppendEncode(b, e.Version.Content.MD5[:])
 		b = append(b, "</O:checksum>"...)
 	}
 	return b, true
