@@ -11,7 +11,7 @@ import (
 var (
 	selectBlobs = rowsOf(`SELECT hash, id FROM blob WHERE hash IN (VALUES `, 1, `)`)
 	// Should somebody else have stored the same meanwhile, theirs stands.
-	insertBlobs = rowsOf(`INSERT INTO blob (hash, size, sha1, crc32, encoding, locator, data) VALUES `, 7,
+	insertBlobs = rowsOf(`INSERT INTO blob (hash, size, sha1, md5, crc32, encoding, locator, data) VALUES `, 8,
 		` ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING hash, id, locator`)
 )
 
@@ -34,7 +34,7 @@ func (b *batch) writeBlobs() (map[blob.Ref]int64, error) {
 		if u.Data == nil {
 			locator, data = string(u.Locator), nil
 		}
-		fresh = append(fresh, ref[:], u.Size, u.SHA1[:], int64(u.CRC32), 0, locator, data)
+		fresh = append(fresh, ref[:], u.Size, u.SHA1[:], u.MD5[:], int64(u.CRC32), 0, locator, data)
 	}
 	if err := b.insertBlobs(ids, fresh); err != nil {
 		return nil, err

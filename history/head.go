@@ -51,6 +51,7 @@ func pack(b []byte, v *Version) []byte {
 		c := &v.Content
 		b = append(b, c.Ref[:]...)
 		b = append(b, c.SHA1[:]...)
+		b = append(b, c.MD5[:]...)
 		b = binary.LittleEndian.AppendUint32(b, c.CRC32)
 		b = binary.AppendVarint(b, c.Size)
 	}
@@ -167,6 +168,7 @@ func (d *decoder) string() string {
 func (d *decoder) content() (c blob.Info) {
 	copy(c.Ref[:], d.take(len(c.Ref)))
 	copy(c.SHA1[:], d.take(len(c.SHA1)))
+	copy(c.MD5[:], d.take(len(c.MD5)))
 	c.CRC32 = binary.LittleEndian.Uint32(d.take(4))
 	c.Size = d.varint()
 	return c

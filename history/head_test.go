@@ -15,7 +15,7 @@ import (
 // full has something in every field that is packed.
 var full = Version{
 	Spelling: "Ä.txt", Seq: 7, Time: time.Unix(10, 11).UTC(), Node: 12, Kind: File, Flags: Placeholder | Hold,
-	Content: blob.Info{Ref: blob.Ref{1, 2}, Size: 13, SHA1: [20]byte{3, 4}, CRC32: 14},
+	Content: blob.Info{Ref: blob.Ref{1, 2}, Size: 13, SHA1: [20]byte{3, 4}, MD5: [16]byte{5, 6}, CRC32: 14},
 	Type:    "text/plain", Mtime: time.Unix(-15, 16).UTC(), Born: time.Unix(0, 0).UTC(),
 	Props: []Prop{{"DAV:", "a", "en", "<b/>"}, {"", "c", "", ""}}, Tier: "standard",
 	Origin: Ref{17, 18}, Base: 19, From: Ref{20, 21}, Predecessor: Ref{22, 23}, Charge: -24,
@@ -47,7 +47,7 @@ func TestPack(t *testing.T) {
 func TestPackedFormatStands(t *testing.T) {
 	packed := pack(nil, &full)
 	got := digest([]entry{{Version: &full, packed: packed}}, []Key{{Shared, "renewed"}})
-	const want = "5d815bf8400994302d4ee2155773e0cd2023a2913e9994307eab4745cb0ef0c8"
+	const want = "899f4bc5f537fa322a46ec0d15283441a2bb611d5cf9ca0866de5640c07ad705"
 	if s := blob.Ref(got).String(); s != want {
 		t.Errorf("digest = %s, want %s; packed is %x", s, want, packed)
 	}

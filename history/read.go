@@ -40,16 +40,16 @@ var selectHeads = rowsOf(`SELECT `+headColumns+` FROM head WHERE (layer, dir, na
 
 const versionColumns = `v.layer, v.dir, v.name, v.seq, v.time, v.spelling, v.node, v.kind, v.flags,
 	v.type, v.mtime, v.born, v.tier, v.origin_node, v.origin_seq, v.base, v.from_node, v.from_seq,
-	v.predecessor_node, v.predecessor_seq, v.charge, v.props, b.hash, b.size, b.sha1, b.crc32`
+	v.predecessor_node, v.predecessor_seq, v.charge, v.props, b.hash, b.size, b.sha1, b.md5, b.crc32`
 
 func scanVersion(r sql.Row) (v Version, err error) {
 	var dir, base string
 	var time, mtime, born int64
-	var props, hash, sha1 stdsql.RawBytes
+	var props, hash, sha1, md5 stdsql.RawBytes
 	var size, crc stdsql.NullInt64
 	err = r.Scan(&v.Layer, &dir, &base, &v.Seq, &time, &v.Spelling, &v.Node, &v.Kind, &v.Flags,
 		&v.Type, &mtime, &born, &v.Tier, &v.Origin.Node, &v.Origin.Seq, &v.Base, &v.From.Node, &v.From.Seq,
-		&v.Predecessor.Node, &v.Predecessor.Seq, &v.Charge, &props, &hash, &size, &sha1, &crc)
+		&v.Predecessor.Node, &v.Predecessor.Seq, &v.Charge, &props, &hash, &size, &sha1, &md5, &crc)
 	if err != nil {
 		return v, err
 	}
@@ -57,6 +57,7 @@ func scanVersion(r sql.Row) (v Version, err error) {
 	v.Time, v.Mtime, v.Born = fromNanos(time), fromNanos(mtime), fromNanos(born)
 	copy(v.Content.Ref[:], hash)
 	copy(v.Content.SHA1[:], sha1)
+	copy(v.Content.MD5[:], md5)
 	v.Content.Size, v.Content.CRC32 = size.Int64, uint32(crc.Int64)
 	if len(props) > 0 {
 		if v.Props, err = unpackProps(props); err != nil {

@@ -20,7 +20,7 @@ type stored struct {
 }
 
 const (
-	verifyBlobs = `SELECT id, hash, size, sha1, crc32, locator, data FROM blob WHERE id > $1 ORDER BY id LIMIT $2`
+	verifyBlobs = `SELECT id, hash, size, sha1, md5, crc32, locator, data FROM blob WHERE id > $1 ORDER BY id LIMIT $2`
 	pageBlobs   = 256
 )
 
@@ -55,10 +55,11 @@ func (v *verifier) blobs(l *Log) error {
 func storedAfter(tx *Tx, id int64) (page []stored, err error) {
 	err = tx.query(verifyBlobs, []any{id, pageBlobs}, func(r sql.Row) error {
 		var b stored
-		var hash, sha1 []byte
-		err := r.Scan(&b.id, &hash, &b.info.Size, &sha1, &b.info.CRC32, &b.locator, &b.data)
+		var hash, sha1, md5 []byte
+		err := r.Scan(&b.id, &hash, &b.info.Size, &sha1, &md5, &b.info.CRC32, &b.locator, &b.data)
 		copy(b.info.Ref[:], hash)
 		copy(b.info.SHA1[:], sha1)
+		copy(b.info.MD5[:], md5)
 		page = append(page, b)
 		return err
 	})

@@ -34,6 +34,7 @@ type Info struct {
 	Ref   Ref
 	Size  int64    // bytes
 	SHA1  [20]byte // for ownCloud's checksums (rclone)
+	MD5   [16]byte // likewise: rclone compares no other when it has it too
 	CRC32 uint32   // IEEE, for zip
 }
 

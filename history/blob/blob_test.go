@@ -117,7 +117,7 @@ func checkUpload(t *testing.T, s *Store, u *Upload, sent []byte) {
 	if want, err := Describe(bytes.NewReader(sent)); err != nil || u.Info != want {
 		t.Errorf("Info = %+v, want %+v, %v", u.Info, want, err)
 	}
-	if u.Ref != Ref(sha256.Sum256(sent)) || u.CRC32 != crc32.ChecksumIEEE(sent) || u.SHA1 != sha1.Sum(sent) {
+	if u.Ref != Ref(sha256.Sum256(sent)) || u.CRC32 != crc32.ChecksumIEEE(sent) || u.SHA1 != sha1.Sum(sent) || u.MD5 != md5.Sum(sent) {
 		t.Errorf("hashes = %+v", u.Info)
 	}
 	if err := s.Keep(u); err != nil {

@@ -19,9 +19,9 @@ import (
 
 // sums hashes content in all the ways that are asked of it.
 type sums struct {
-	sha256, sha1 hash.Hash
-	crc32        hash.Hash32
-	claimed      []claim
+	sha256, sha1, md5 hash.Hash
+	crc32             hash.Hash32
+	claimed           []claim
 }
 
 type claim struct {
@@ -30,7 +30,7 @@ type claim struct {
 }
 
 func newSums(digests []Digest) (*sums, error) {
-	s := &sums{sha256: sha256.New(), sha1: sha1.New(), crc32: crc32.NewIEEE()}
+	s := &sums{sha256: sha256.New(), sha1: sha1.New(), md5: md5.New(), crc32: crc32.NewIEEE()}
 	for _, d := range digests {
 		c := claim{Digest: d}
 		switch d.Algorithm {
@@ -43,7 +43,7 @@ func newSums(digests []Digest) (*sums, error) {
 		case "sha-512":
 			c.hash = sha512.New()
 		case "md5":
-			c.hash = md5.New()
+			c.hash = s.md5
 		case "adler32":
 			c.hash = adler32.New()
 		default:
@@ -57,9 +57,10 @@ func newSums(digests []Digest) (*sums, error) {
 func (s *sums) write(p []byte) {
 	s.sha256.Write(p)
 	s.sha1.Write(p)
+	s.md5.Write(p)
 	s.crc32.Write(p)
 	for _, c := range s.claimed {
-		if c.hash != s.sha256 && c.hash != s.sha1 && c.hash != s.crc32 {
+		if c.hash != s.sha256 && c.hash != s.sha1 && c.hash != s.md5 && c.hash != s.crc32 {
 			c.hash.Write(p)
 		}
 	}
@@ -79,6 +80,7 @@ func (s *sums) info(size int64) Info {
 	i := Info{Size: size, CRC32: s.crc32.Sum32()}
 	s.sha256.Sum(i.Ref[:0])
 	s.sha1.Sum(i.SHA1[:0])
+	s.md5.Sum(i.MD5[:0])
 	return i
 }
 

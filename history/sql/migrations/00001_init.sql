@@ -32,6 +32,7 @@ CREATE TABLE blob (
     hash     BLOB    NOT NULL UNIQUE CHECK (length(hash) = 32),
     size     INTEGER NOT NULL,
     sha1     BLOB    NOT NULL CHECK (length(sha1) = 20),
+    md5      BLOB    NOT NULL CHECK (length(md5) = 16),
     crc32    INTEGER NOT NULL,
     encoding INTEGER NOT NULL DEFAULT 0, -- 0: the bytes themselves
     locator  TEXT,                       -- NULL: data holds them
