@@ -104,11 +104,12 @@ func (s *server) checkNothingLeft() {
 // hand is somebody with credentials.
 type hand struct {
 	*server
+	t                *testing.T
 	account, session string
 }
 
-func (s *server) user(name string) hand        { return hand{s, name, "-"} }
-func (s *server) agent(owner, sid string) hand { return hand{s, owner, sid} }
+func (s *server) user(name string) hand        { return hand{s, s.t, name, "-"} }
+func (s *server) agent(owner, sid string) hand { return hand{s, s.t, owner, sid} }
 
 // answer is a response read to its end.
 type answer struct {
