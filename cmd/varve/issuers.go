@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
+	"time"
 
 	"varve/authz"
 )
@@ -21,9 +23,30 @@ type issuer struct {
 	MintsSessions bool   `json:"mints-sessions"`
 }
 
+// tokenFlags hold for the tokens of every issuer.
+type tokenFlags struct {
+	Audience     string `help:"What a token with an aud claim must name." default:"varve" placeholder:"NAME"`
+	Leeway       term   `help:"How far the clocks of issuers may be off." default:"30s" placeholder:"TERM"`
+	JWKSInternal bool   `help:"Fetch JWKS documents from private and loopback addresses too."`
+}
+
+// config is what is configured of tokens beside keys and log.
+func (f tokenFlags) config(issuers []authz.Issuer) authz.Config {
+	cfg := authz.Config{Issuers: issuers, Audience: f.Audience, Leeway: time.Duration(f.Leeway)}
+	if f.Leeway == 0 {
+		cfg.Leeway = -1 // none, where zero would be the default
+	}
+	if f.JWKSInternal {
+		cfg.Client = &http.Client{
+			Timeout:       10 * time.Second,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}
+	}
+	return cfg
+}
+
 // issuerFlags describe one external issuer; several need the config file.
 type issuerFlags struct {
-	Audience            string `help:"What a token with an aud claim must name." default:"varve" placeholder:"NAME"`
 	HS256SecretFile     string `help:"Accept tokens signed with HS256 and the secret in this file (32 bytes or more)." name:"hs256-secret-file" placeholder:"FILE"`
 	PublicKeyFile       string `help:"Accept tokens signed with the private key of this public key (PEM; RS256, ES256 or EdDSA)." placeholder:"FILE"`
 	JWKS                string `help:"Accept tokens signed with a key of this JWKS: a file or an https URL." placeholder:"FILE|URL"`
@@ -36,7 +59,7 @@ type issuerFlags struct {
 
 // all are the issuers of the config file and the one of the flags, if any.
 func (f issuerFlags) all(file []issuer) ([]authz.Issuer, error) {
-	if f != (issuerFlags{Audience: f.Audience}) {
+	if f != (issuerFlags{}) {
 		file = append(file[:len(file):len(file)], issuer{
 			Name: f.IssuerName, Prefix: f.IssuerPrefix, Audience: f.IssuerAudience,
 			SecretFile: f.HS256SecretFile, PublicKey: f.PublicKeyFile, JWKS: f.JWKS,

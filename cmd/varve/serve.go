@@ -12,7 +12,6 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
-	"varve/authz"
 	"varve/history"
 	"varve/layers"
 	"varve/web"
@@ -30,6 +29,7 @@ type serveCmd struct {
 	tlsFlags    `group:"TLS:"`
 	storeFlags  `group:"Store:"`
 	limitFlags  `group:"Limits (none means none):"`
+	tokenFlags  `group:"Tokens:"`
 	issuerFlags `group:"Tokens of another issuer (several: see varve help configuration):"`
 	logFlags    `group:"Log:"`
 }
@@ -58,7 +58,7 @@ to mount it. SIGINT or SIGTERM ends it once running requests have ended; a secon
 // Run serves until ctx ends.
 func (s serveCmd) Run(ctx context.Context, c *console) error {
 	log := s.logger(c.err)
-	tlsConfig, err := s.config(filepath.Join(s.Data, "acme"))
+	tlsConfig, err := s.tlsFlags.config(filepath.Join(s.Data, "acme"))
 	if err != nil {
 		return err
 	}
@@ -84,6 +84,10 @@ func (s serveCmd) Run(ctx context.Context, c *console) error {
 	if err := svc.control(ctx, g, log, time.Duration(s.Drain)); err != nil {
 		log.Warn().Err(err).Msg("no control socket: varve session and varve token --mount need --server")
 	}
+	g.Go(func() error {
+		maintain(ctx, svc.log, log)
+		return nil
+	})
 	if err := welcome(ctx, c.out, svc, base); err != nil {
 		log.Warn().Err(err).Msg("no first token")
 	}
@@ -134,7 +138,7 @@ func (s serveCmd) service(c *console, log zerolog.Logger) (serviceConfig, error)
 			InfiniteList: s.PropfindInfinity,
 			LockTimeout:  time.Duration(s.LockTimeout),
 		},
-		authz: authz.Config{Issuers: issuers, Audience: s.Audience},
+		authz: s.tokenFlags.config(issuers),
 		web: web.Config{
 			Log:            log,
 			PublicURL:      s.PublicURL,
@@ -143,7 +147,11 @@ func (s serveCmd) service(c *console, log zerolog.Logger) (serviceConfig, error)
 			Origins:        s.CORSOrigin,
 		},
 	}
-	if u, err := url.Parse(s.PublicURL); err == nil && u.Host != "" {
+	if s.PublicURL != "" {
+		u, err := url.Parse(s.PublicURL)
+		if err != nil || u.Host == "" || u.Path != "" && u.Path != "/" {
+			return serviceConfig{}, usagef("--public-url %q: want scheme://host without a path", s.PublicURL)
+		}
 		cfg.dav.Hosts = []string{u.Host}
 	}
 	return cfg, nil

@@ -36,6 +36,9 @@ func (v verifyCmd) Run(ctx context.Context, c *console) (err error) {
 	defer func() { err = errors.Join(err, log.Close()) }()
 	began := time.Now()
 	report, err := log.Verify(ctx, progress(c.err))
+	if isTerminal(c.err) {
+		fmt.Fprint(c.err, "\r     \r")
+	}
 	if err != nil {
 		return err
 	}
@@ -66,13 +69,9 @@ func progress(w io.Writer) func(done, total int64) {
 	}
 	var shown time.Time
 	return func(done, total int64) {
-		if done < total && time.Since(shown) < 100*time.Millisecond {
-			return
-		}
-		shown = time.Now()
-		fmt.Fprintf(w, "\r%3d %%", 100*done/max(total, 1))
-		if done >= total {
-			fmt.Fprint(w, "\r     \r")
+		if time.Since(shown) >= 100*time.Millisecond {
+			shown = time.Now()
+			fmt.Fprintf(w, "\r%3d %%", 100*done/max(total, 1))
 		}
 	}
 }
