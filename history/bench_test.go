@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"varve/history/blob"
 )
 
@@ -41,13 +43,28 @@ func body(n int64) string {
 	return s + strings.Repeat("x", 4096-len(s))
 }
 
+// reportCPU adds the processor time of an operation, which says more than the
+// clock where others use the machine too.
+func reportCPU(b *testing.B) {
+	before := cpuTime(b)
+	b.Cleanup(func() { b.ReportMetric(float64(cpuTime(b)-before)/1000/float64(b.N), "cpu-µs/op") })
+}
+
+func cpuTime(b *testing.B) int64 {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return u.Utime.Nano() + u.Stime.Nano()
+}
+
 func BenchmarkPut(b *testing.B) {
 	for _, callers := range []int{1, 16} {
 		b.Run(fmt.Sprint(callers), func(b *testing.B) {
 			l := openLog(b, Options{})
 			mkdir(b, l, Shared, "d")
+			reportCPU(b)
 			var n atomic.Int64
-			b.SetParallelism(callers)
 			run := func() error {
 				i := n.Add(1)
 				return putOne(l, fmt.Sprintf("d/%08d", i), body(i))
@@ -94,6 +111,7 @@ func BenchmarkHeads(b *testing.B) {
 			for i := range n {
 				keys = append(keys, Key{Shared, fmt.Sprintf("d/file-%06d.txt", i*100)})
 			}
+			reportCPU(b)
 			for b.Loop() {
 				err := l.View(context.Background(), func(tx *Tx) error {
 					_, err := tx.Heads(keys, Live)
@@ -113,6 +131,7 @@ func BenchmarkChildren(b *testing.B) {
 		fillDir(b, l, Shared, "d", n)
 		for _, at := range []Seq{Live, l.Seq()} {
 			b.Run(fmt.Sprintf("%d/live=%v", n, at == Live), func(b *testing.B) {
+				reportCPU(b)
 				for b.Loop() {
 					err := l.View(context.Background(), func(tx *Tx) error {
 						list, err := tx.Children(Shared, "d", at)
@@ -132,6 +151,7 @@ func BenchmarkChildren(b *testing.B) {
 
 func BenchmarkTree(b *testing.B) {
 	l := openLog(b, Options{})
+	reportCPU(b)
 	i := 0
 	for b.Loop() {
 		fillDir(b, l, Shared, fmt.Sprintf("d%d", i), 10_000)
@@ -141,6 +161,7 @@ func BenchmarkTree(b *testing.B) {
 
 func BenchmarkSession(b *testing.B) {
 	l := openLog(b, Options{})
+	reportCPU(b)
 	i := 0
 	for b.Loop() {
 		commit(b, l, Change{Op: OpSession, Session: &Session{ID: fmt.Sprintf("session-%d", i)}})
