@@ -35,7 +35,7 @@ type versionRef struct {
 // listing is a directory and a page of what is in it, ordered by name.
 type listing struct {
 	Entry   entry   `json:"entry" doc:"The directory itself"`
-	Entries []entry `json:"entries"`
+	Entries []entry `json:"entries" nullable:"false"`
 	Next    string  `json:"next,omitempty" doc:"Pass as after to get the next page; absent on the last"`
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"path"
 	"strconv"
+	"strings"
 
 	"varve/layers"
 )
@@ -81,7 +82,11 @@ func (s *Server) getFile(w *response, r *http.Request) error {
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
 	h.Set("Cache-Control", "private, no-cache")
 	h.Set("ETag", f.ETag)
-	h.Set("Repr-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(f.Version.Content.Ref[:])+":")
+	digest := "sha-256=:" + base64.StdEncoding.EncodeToString(f.Version.Content.Ref[:]) + ":"
+	h.Set("Repr-Digest", digest)
+	if r.Method == http.MethodGet {
+		w.whole = digest
+	}
 	if download {
 		h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": path.Base(spelled(f.Entry))}))
 	}
@@ -116,6 +121,9 @@ func (s *Server) putFile(w *response, r *http.Request) error {
 	name, err := s.clean(r.PathValue("name"))
 	if err != nil {
 		return err
+	}
+	if strings.HasSuffix(r.PathValue("name"), "/") {
+		return layers.ErrIsDir // that is how a directory is written
 	}
 	opts, err := putOptions(r)
 	if err != nil {

@@ -136,8 +136,8 @@ func putOptions(r *http.Request) (opts layers.PutOptions, err error) {
 		return opts, errPartial
 	case !identity(h.Get("Content-Encoding")):
 		return opts, errEncoded
-	case r.ContentLength < 0 && !r.ProtoAtLeast(1, 1):
-		return opts, errNoLength // its end could not be told from a broken connection
+	case !r.ProtoAtLeast(1, 1) && h.Get("Content-Length") == "":
+		return opts, errNoLength // net/http takes it for a body of no bytes
 	}
 	opts = layers.PutOptions{Body: received{r.Body}, Length: r.ContentLength, Type: statedType(r.Header.Get("Content-Type"))}
 	if opts.Length, err = announced(r); err != nil {

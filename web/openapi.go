@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -64,20 +65,49 @@ func made(e endpoint) endpoint {
 func stream[I, O any](fn func(w *response, r *http.Request) error, media ...string) endpoint {
 	return func(api huma.API, m *mounted, op huma.Operation) {
 		m.handle = fn
-		if len(media) > 0 {
-			ok := &huma.Response{Description: http.StatusText(http.StatusOK), Content: map[string]*huma.MediaType{}}
-			for _, t := range media {
-				ok.Content[t] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
-			}
-			ok.Content["application/json"] = &huma.MediaType{}
-			op.Responses = map[string]*huma.Response{strconv.Itoa(http.StatusOK): ok}
+		ok := &huma.Response{Description: http.StatusText(http.StatusOK), Content: map[string]*huma.MediaType{}}
+		for _, t := range media {
+			ok.Content[t] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
 		}
+		if _, isJSON := reflect.TypeFor[O]().FieldByName("Body"); isJSON {
+			ok.Content["application/json"] = &huma.MediaType{} // huma fills in the schema
+		}
+		if op.DefaultStatus == 0 {
+			op.DefaultStatus = http.StatusOK
+		}
+		op.Responses = map[string]*huma.Response{strconv.Itoa(op.DefaultStatus): ok}
 		huma.Register(api, op, func(context.Context, *I) (*O, error) { return nil, nil })
-		if ok := op.Responses[strconv.Itoa(http.StatusOK)]; ok != nil && ok.Content["application/json"] != nil && ok.Content["application/json"].Schema == nil {
-			delete(ok.Content, "application/json")
+	}
+}
+
+// round completes a document of which every route has been registered: a GET
+// answers HEAD too, a write that made something new is a 201, and everything may fail.
+func round(doc *huma.OpenAPI) {
+	for _, item := range doc.Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
+			if op == nil {
+				continue
+			}
+			if op.Responses["default"] == nil {
+				op.Responses["default"] = &huma.Response{Description: "Error", Content: map[string]*huma.MediaType{
+					"application/problem+json": {Schema: &huma.Schema{Ref: schemas + "ErrorModel"}},
+				}}
+			}
+			if ok := op.Responses["200"]; ok != nil && ok.Content["application/json"] != nil &&
+				ok.Content["application/json"].Schema.Ref == schemas+"Written" {
+				op.Responses["201"] = &huma.Response{Description: http.StatusText(http.StatusCreated), Content: ok.Content}
+			}
+		}
+		if item.Get != nil {
+			head := *item.Get
+			head.Method, head.OperationID = http.MethodHead, "head"+strings.TrimPrefix(head.OperationID, "get")
+			item.Head = &head
 		}
 	}
 }
+
+// schemas is where the document keeps the schemas of its types.
+const schemas = "#/components/schemas/"
 
 // readJSON reads the body of a JSON operation, so that a body that is too long or
 // ends before time is answered as everywhere, and puts the exchange into the
@@ -129,7 +159,7 @@ func newDocument(version string) *huma.OpenAPI {
 				"The same trees are served over WebDAV at /dav/, /shared/ and /sessions/{sid}/.",
 		},
 		Components: &huma.Components{
-			Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+			Schemas: huma.NewMapRegistry(schemas, huma.DefaultSchemaNamer),
 			SecuritySchemes: map[string]*huma.SecurityScheme{
 				"bearer": {Type: "http", Scheme: "bearer", Description: "A token in the Authorization header."},
 				"basic":  {Type: "http", Scheme: "basic", Description: "Any user name, the token as password."},
@@ -142,11 +172,12 @@ func newDocument(version string) *huma.OpenAPI {
 // describe is the operation of a route at a path.
 func describe(rt route, path string) huma.Operation {
 	path = strings.ReplaceAll(path, "...}", "}")
+	id := strings.NewReplacer("/api/", "-", "/", "-", "{", "", "}", "", ".", "").Replace(path)
 	op := huma.Operation{
 		Method:          rt.method,
 		Path:            path,
 		Summary:         rt.summary,
-		OperationID:     strings.ToLower(rt.method) + strings.NewReplacer("/", "-", "{", "", "}", "", "-api", "", ".", "").Replace(path),
+		OperationID:     strings.TrimSuffix(strings.ToLower(rt.method)+id, "-"),
 		Tags:            []string{tag(path)},
 		BodyReadTimeout: -1, // readJSON has read it
 		MaxBodyBytes:    -1,

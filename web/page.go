@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"strings"
 )
 
 //go:embed page.html
@@ -24,7 +25,7 @@ type start struct {
 }
 
 func newStart() (start, error) {
-	page, err := template.New("page").Parse(pageHTML)
+	page, err := template.New("page").Funcs(template.FuncMap{"words": strings.Fields}).Parse(pageHTML)
 	sum := sha256.Sum256([]byte(pageCSS))
 	return start{page, "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
 		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"}, err

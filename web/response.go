@@ -16,11 +16,17 @@ type response struct {
 	bytes     int64 // of the body
 	principal authz.Principal
 	err       error // what the reply was made of, if it is worth a log line
+	// whole is the Content-Digest (RFC 9530) that a 200 gets, and no part or
+	// refusal: which it is, ServeContent decides.
+	whole string
 }
 
 func (w *response) WriteHeader(status int) {
 	if status >= 200 && w.status == 0 {
 		w.status = status
+		if w.whole != "" && status == http.StatusOK {
+			w.Header().Set("Content-Digest", w.whole)
+		}
 	}
 	w.ResponseWriter.WriteHeader(status)
 }

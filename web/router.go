@@ -38,22 +38,23 @@ func scopes() map[string]string {
 
 // mountAll builds the table and the document.
 func (s *Server) mountAll() error {
-	api := newDocument(s.cfg.Version)
+	doc := newDocument(s.cfg.Version)
 	for _, rt := range s.routes() {
 		if !strings.Contains(rt.path, "{scope}") {
 			scope := ""
 			if strings.HasPrefix(rt.path, "/api/uploads") {
 				scope = "shared"
 			}
-			s.mount(api, rt, rt.path, scope)
+			s.mount(doc, rt, rt.path, scope)
 			continue
 		}
 		for path, scope := range scopes() {
-			s.mount(api, rt, strings.Replace(rt.path, "{scope}", path, 1), scope)
+			s.mount(doc, rt, strings.Replace(rt.path, "{scope}", path, 1), scope)
 		}
 	}
+	round(doc)
 	var err error
-	s.openAPI, err = api.MarshalJSON()
+	s.openAPI, err = doc.MarshalJSON()
 	return err
 }
 

@@ -93,6 +93,9 @@ func (s *Server) depart(w *response, r *http.Request, began time.Time, panicked 
 			s.refuse(w, r, w.err)
 		}
 	}
+	if w.status == 0 && !abort {
+		w.status = http.StatusOK // what net/http will say for us
+	}
 	s.log(w, r, began)
 	if abort {
 		panic(http.ErrAbortHandler)

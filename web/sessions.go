@@ -32,8 +32,13 @@ type newSession struct {
 
 // sessionPage is a page of sessions.
 type sessionPage struct {
-	Sessions []session `json:"sessions"`
+	Sessions []session `json:"sessions" nullable:"false"`
 	Next     string    `json:"next,omitempty" doc:"Pass as after to get the next page; absent on the last"`
+}
+
+// newName is what renaming a session takes.
+type newName struct {
+	Name string `json:"name" maxLength:"255"`
 }
 
 // bySID is an input that names a session by its URL.
@@ -98,9 +103,7 @@ func (s *Server) showSession(r *http.Request, in *bySID) (*body[session], error)
 // renameSession sets what people call a session.
 func (s *Server) renameSession(r *http.Request, in *struct {
 	SID  string `path:"sid"`
-	Body struct {
-		Name string `json:"name" maxLength:"255"`
-	}
+	Body newName
 }) (*body[session], error) {
 	one, err := s.cfg.Store.RenameSession(r.Context(), caller(r), in.SID, in.Body.Name)
 	return &body[session]{s.toSession(r, one)}, err

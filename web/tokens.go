@@ -28,7 +28,7 @@ type token struct {
 	Sub      string     `json:"sub" doc:"The user"`
 	Issuer   string     `json:"issuer,omitempty" doc:"Who vouches for the user; absent for varve's own"`
 	Session  string     `json:"session,omitempty" doc:"The session it is bound to"`
-	Scopes   []string   `json:"scopes"`
+	Scopes   []string   `json:"scopes" nullable:"false"`
 	Path     string     `json:"path,omitempty" doc:"The subtree it is confined to"`
 	Expires  *time.Time `json:"expires,omitempty" doc:"Absent: never"`
 	Mount    bool       `json:"mount,omitempty" doc:"It is a mount token; what follows is known of these only"`
@@ -41,7 +41,7 @@ type token struct {
 
 // tokenList is a list of mount tokens.
 type tokenList struct {
-	Tokens []token `json:"tokens" doc:"Newest first, those revoked or expired included"`
+	Tokens []token `json:"tokens" nullable:"false" doc:"Newest first, those revoked or expired included"`
 }
 
 // newToken is what minting takes.
@@ -50,7 +50,7 @@ type newToken struct {
 	Name    string   `json:"name,omitempty" maxLength:"255" doc:"Of a mount token, for people"`
 	Sub     string   `json:"sub,omitempty" doc:"Another user; operators only"`
 	Session string   `json:"session,omitempty" doc:"Bind it to this session of the user's"`
-	Scopes  []string `json:"scopes,omitempty" enum:"read,write,share,publish,export,admin" doc:"Default: read and write"`
+	Scopes  []string `json:"scopes,omitempty" nullable:"false" enum:"read,write,share,publish,export,admin" doc:"Default: read and write"`
 	Path    string   `json:"path,omitempty" doc:"Confine it to this subtree"`
 	Aud     string   `json:"aud,omitempty" doc:"Audience of a JWT"`
 	TTL     string   `json:"ttl,omitempty" pattern:"^[1-9][0-9]{0,4}[smhd]$" example:"30d" doc:"At most as long as the caller's token; default 24 h, of a mount token as long as the caller's"`
@@ -140,6 +140,11 @@ func (s *Server) revoke(r *http.Request, in *struct {
 	return &none{}, s.cfg.Authority.Revoke(r.Context(), authz.From(r.Context()), in.ID)
 }
 
+// credential is what signing in takes.
+type credential struct {
+	Token string `json:"token" minLength:"1"`
+}
+
 // signedIn is the answer to signing in.
 type signedIn struct {
 	Cookie http.Cookie `header:"Set-Cookie"`
@@ -149,9 +154,7 @@ type signedIn struct {
 // signIn turns a token into the cookie of the browser app. The __Host- prefix
 // needs Secure, which browsers take over plain http only from this very machine
 // (localhost); anywhere else signing in needs https.
-func (s *Server) signIn(r *http.Request, in *body[struct {
-	Token string `json:"token" minLength:"1"`
-}]) (*signedIn, error) {
+func (s *Server) signIn(r *http.Request, in *body[credential]) (*signedIn, error) {
 	secret := strings.TrimSpace(in.Body.Token)
 	p, err := s.verify(r, secret, authz.Cookie)
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"path"
 	"strconv"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"varve/layers"
 )
 
@@ -17,13 +19,16 @@ const maxParts = 1000
 
 // uploadForm describes the form of POST /api/uploads.
 type uploadForm struct {
-	Overwrite bool           `query:"overwrite" doc:"Replace files of the same names; without it they are a conflict"`
-	RawBody   multipart.Form `doc:"A part for each file, named by its filename; a field dir before them says where to"`
+	Overwrite bool `query:"overwrite" doc:"Replace files of the same names; without it they are a conflict"`
+	RawBody   huma.MultipartFormFiles[struct {
+		Dir  string          `form:"dir" required:"false" doc:"Where the files after it go; default: the root"`
+		File []huma.FormFile `form:"file" doc:"Named by its filename; any field will do"`
+	}]
 }
 
 // uploaded is the answer to a form.
 type uploaded struct {
-	Files []written  `json:"files"`
+	Files []written  `json:"files" nullable:"false"`
 	Seq   layers.Seq `json:"seq" doc:"The one change that wrote them all"`
 }
 
