@@ -129,6 +129,9 @@ func absent(err error) error {
 // state reads what conditions can ask of name.
 func (b *bound) state(name string) (state, error) {
 	var s state
+	if b.who.Reach(name) == authz.Outside {
+		return s, nil // not even its locks are there
+	}
 	p, err := b.visit(name)
 	if absent(err) != nil {
 		return s, err

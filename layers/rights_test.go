@@ -88,6 +88,10 @@ func TestPathConfines(t *testing.T) {
 	h := hand{w.store.View(who, Scope{}), w}
 	h.shows("in/", "in/side/", "in/side/a=1")
 	ctx := t.Context()
+	locked, _, err := w.User("ann").Lock(ctx, "out/c", LockOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range []string{"in/b", "out", "out/c", "nowhere"} {
 		_, err := h.Stat(ctx, name)
 		h.want("stat "+name, fs.ErrNotExist, err)
@@ -97,13 +101,19 @@ func TestPathConfines(t *testing.T) {
 		_, err = h.Copy(ctx, h.View, name, "in/side/x", CopyOptions{})
 		h.want("copy of "+name, fs.ErrNotExist, err)
 	}
-	_, err := h.Copy(ctx, h.View, "in", "in/side/x", CopyOptions{})
+	_, err = h.Copy(ctx, h.View, "in", "in/side/x", CopyOptions{})
 	if err == nil {
 		t.Error("copying an ancestor of the path succeeded")
 	}
 	_, err = h.Remove(ctx, "in", Cond{})
 	h.want("removing an ancestor", fs.ErrPermission, err)
 	h.put("in/side/new", "4")
+	for _, list := range []IfList{
+		{Name: "out/c", Terms: []IfTerm{{Token: locked.Token}}},
+		{Name: "out/c", Terms: []IfTerm{{ETag: w.User("ann").stat("out/c").ETag}}},
+	} {
+		h.want("a condition on what lies outside", ErrPrecondition, h.tryPut("in/side/a", "", Cond{If: []IfList{list}}))
+	}
 }
 
 func TestSessions(t *testing.T) {
@@ -149,6 +159,19 @@ func TestSessions(t *testing.T) {
 		}
 		if err != nil || strings.Join(ids, " ") != strings.Join(c.want, " ") {
 			t.Errorf("Sessions(%s) = %v, %v, want %v", c.who.Sub, ids, err, c.want)
+		}
+	}
+	blind := user("ann")
+	blind.Scopes = authz.Write
+	if got, err := w.store.Sessions(ctx, blind, "", 10); len(got) > 0 || err != nil {
+		t.Errorf("Sessions without the right to read = %v, %v, want none", got, err)
+	}
+	if got, err := w.store.Sessions(ctx, user("ann"), two.ID, 10); err != nil || len(got) != 1 || got[0].ID != one.ID {
+		t.Errorf("Sessions after %s = %v, %v, want %s", two.ID, got, err, one.ID)
+	}
+	for _, after := range []string{one.ID, two.ID, "session-none"} {
+		if got, err := w.store.Sessions(ctx, user("bob"), after, 10); !errors.Is(err, fs.ErrNotExist) || got != nil {
+			t.Errorf("Sessions of bob after %s = %v, %v, want not found", after, got, err)
 		}
 	}
 	if s, err := w.store.RenameSession(ctx, user("ann"), one.ID, "better"); err != nil || s.Name != "better" {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"regexp"
+	"slices"
 	"unicode/utf8"
 
 	"varve/authz"
@@ -69,7 +70,8 @@ func (s *Store) Session(ctx context.Context, who Caller, id string) (Session, er
 }
 
 // Sessions lists the caller's sessions (itself only for a session, everybody's
-// for an operator), newest first, starting after the id after.
+// for an operator), newest first, starting after the id after: fs.ErrNotExist if
+// that is no session the caller may see.
 func (s *Store) Sessions(ctx context.Context, who Caller, after string, limit int) ([]Session, error) {
 	if who.Sub == "" {
 		return nil, authz.ErrUnauthorized
@@ -87,11 +89,19 @@ func (s *Store) Sessions(ctx context.Context, who Caller, after string, limit in
 	}
 	var found []Session
 	err := s.log.View(ctx, func(tx *history.Tx) error {
+		// The place to go on from must not tell whether somebody else has a session.
+		if after != "" {
+			if _, err := s.View(who, Scope{Kind: SessionView, Session: after}).bind(tx); err != nil {
+				return err
+			}
+		}
 		var err error
 		found, err = tx.Sessions(owner, after, limit)
 		return err
 	})
-	return found, err
+	return slices.DeleteFunc(found, func(one Session) bool {
+		return !authz.Allows(who.Principal, authz.See, authz.Tree{Session: one.ID, Owner: one.Owner})
+	}), err
 }
 
 // RenameSession sets what people call it.
