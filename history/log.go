@@ -190,7 +190,7 @@ func (l *Log) Close() error {
 	l.running.Wait()
 	var errs []error
 	if l.db != nil {
-		errs = append(errs, l.db.Close())
+		l.db.Close()
 	}
 	if l.lock != nil {
 		errs = append(errs, l.lock.Close())

@@ -1,7 +1,6 @@
 package history
 
 import (
-	stdsql "database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,7 +14,7 @@ const headColumns = `layer, dir, name, touched, touched_at, packed`
 
 func (tx *Tx) scanHead(r sql.Row) (h Head, err error) {
 	var dir, base string
-	var packed stdsql.RawBytes
+	var packed []byte
 	var touchedAt int64
 	if err := r.Scan(&h.Layer, &dir, &base, &h.Touched, &touchedAt, &packed); err != nil {
 		return h, err
@@ -45,8 +44,8 @@ const versionColumns = `v.layer, v.dir, v.name, v.seq, v.time, v.spelling, v.nod
 func scanVersion(r sql.Row) (v Version, err error) {
 	var dir, base string
 	var time, mtime, born int64
-	var props, hash, sha1, md5 stdsql.RawBytes
-	var size, crc stdsql.NullInt64
+	var props, hash, sha1, md5 []byte
+	var size, crc *int64
 	err = r.Scan(&v.Layer, &dir, &base, &v.Seq, &time, &v.Spelling, &v.Node, &v.Kind, &v.Flags,
 		&v.Type, &mtime, &born, &v.Tier, &v.Origin.Node, &v.Origin.Seq, &v.Base, &v.From.Node, &v.From.Seq,
 		&v.Predecessor.Node, &v.Predecessor.Seq, &v.Charge, &props, &hash, &size, &sha1, &md5, &crc)
@@ -58,7 +57,9 @@ func scanVersion(r sql.Row) (v Version, err error) {
 	copy(v.Content.Ref[:], hash)
 	copy(v.Content.SHA1[:], sha1)
 	copy(v.Content.MD5[:], md5)
-	v.Content.Size, v.Content.CRC32 = size.Int64, uint32(crc.Int64)
+	if size != nil && crc != nil {
+		v.Content.Size, v.Content.CRC32 = *size, uint32(*crc)
+	}
 	if len(props) > 0 {
 		if v.Props, err = unpackProps(props); err != nil {
 			return v, fmt.Errorf("properties of %q in layer %d at %d: %w", v.Name, v.Layer, v.Seq, err)

@@ -2,7 +2,6 @@ package history
 
 import (
 	"bytes"
-	stdsql "database/sql"
 	"iter"
 	"strings"
 
@@ -17,7 +16,7 @@ type row struct {
 	seq        Seq
 	touched    Seq
 	touchedAt  int64
-	changeTime stdsql.NullInt64 // of the change touched names
+	changeTime *int64 // of the change touched names; nil if there is none
 	packed     []byte
 }
 
@@ -196,7 +195,7 @@ func (v *verifier) directories(t *tree) {
 	for k, h := range t.dirs {
 		if h.touched != t.touched[k] {
 			v.report(BadTouched, "%q in layer %d was touched by change %d, its head says %d", k.Name, k.Layer, t.touched[k], h.touched)
-		} else if h.touchedAt != h.changeTime.Int64 {
+		} else if h.changeTime == nil || h.touchedAt != *h.changeTime {
 			v.report(BadTouched, "%q in layer %d has not the time of change %d", k.Name, k.Layer, h.touched)
 		}
 	}

@@ -2,10 +2,10 @@ package sql
 
 import (
 	"context"
-	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -15,22 +15,30 @@ import (
 // fewer; a caller that composes texts must not fill the memory.
 const maxStatements = 512
 
-// Row scans the current row of a query.
-type Row interface{ Scan(dest ...any) error }
-
 // Conn is one connection with the statements prepared on it. It is used by one
 // goroutine at a time.
 type Conn struct {
-	conn  *sql.Conn
-	stmts map[string]*sql.Stmt
+	conn  driver.Conn
+	stmts map[string]*stmt
 }
 
-func newConn(db *sql.DB) (*Conn, error) {
-	c, err := db.Conn(context.Background())
+// stmt is a prepared statement and what running it again can reuse.
+type stmt struct {
+	driver.Stmt
+	args []driver.NamedValue
+	busy bool // args and the statement's cursor are in use
+}
+
+func open(dsn string) (*Conn, error) {
+	connector, err := sqlite.NewConnector(dsn)
+	if err != nil {
+		return nil, err
+	}
+	c, err := connector.Connect(context.Background())
 	if err != nil {
 		return nil, classify(err)
 	}
-	return &Conn{conn: c, stmts: map[string]*sql.Stmt{}}, nil
+	return &Conn{conn: c, stmts: map[string]*stmt{}}, nil
 }
 
 // Exec runs a statement and tells how many rows it changed.
@@ -39,61 +47,101 @@ func (c *Conn) Exec(query string, args ...any) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	r, err := s.Exec(args...)
+	values, err := s.bind(args)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", brief(query), err)
+	}
+	defer s.release()
+	r, err := s.Stmt.(driver.StmtExecContext).ExecContext(context.Background(), values)
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", brief(query), classify(err))
 	}
 	return r.RowsAffected()
 }
 
-// Query calls scan for every row of a query. scan must not use c.
+// Query calls scan for every row of a query. scan must not run the same query.
 func (c *Conn) Query(query string, args []any, scan func(Row) error) error {
 	s, err := c.prepare(query)
 	if err != nil {
 		return err
 	}
-	rows, err := s.Query(args...)
+	values, err := s.bind(args)
+	if err != nil {
+		return fmt.Errorf("%s: %w", brief(query), err)
+	}
+	defer s.release()
+	rows, err := s.Stmt.(driver.StmtQueryContext).QueryContext(context.Background(), values)
 	if err != nil {
 		return fmt.Errorf("%s: %w", brief(query), classify(err))
 	}
 	defer rows.Close()
-	for rows.Next() {
-		if err := scan(rows); err != nil {
+	row := &row{values: make([]driver.Value, len(rows.Columns()))}
+	for {
+		err := rows.Next(row.values)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", brief(query), classify(err))
+		}
+		if err := scan(row); err != nil {
 			return err
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("%s: %w", brief(query), classify(err))
-	}
-	return nil
 }
 
-func (c *Conn) prepare(query string) (*sql.Stmt, error) {
+func (c *Conn) prepare(query string) (*stmt, error) {
 	if s := c.stmts[query]; s != nil {
 		return s, nil
 	}
-	s, err := c.conn.PrepareContext(context.Background(), query)
+	p, err := c.conn.Prepare(positional(query))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", brief(query), classify(err))
 	}
 	if len(c.stmts) >= maxStatements {
 		for text, old := range c.stmts {
-			old.Close()
-			delete(c.stmts, text)
+			if !old.busy {
+				old.Close()
+				delete(c.stmts, text)
+			}
 		}
 	}
+	s := &stmt{Stmt: p}
 	c.stmts[query] = s
 	return s, nil
 }
 
-// discard closes the connection and returns nil, to be put in its place.
-func (c *Conn) discard() *Conn {
+var errBusy = errors.New("the same query is still being read")
+
+// bind makes the driver's arguments of args. The statement is taken until
+// release.
+func (s *stmt) bind(args []any) ([]driver.NamedValue, error) {
+	if s.busy {
+		return nil, errBusy
+	}
+	s.args = s.args[:0]
+	for i, a := range args {
+		v, err := value(a)
+		if err != nil {
+			return nil, fmt.Errorf("argument %d: %w", i+1, err)
+		}
+		s.args = append(s.args, driver.NamedValue{Ordinal: i + 1, Value: v})
+	}
+	s.busy = true
+	return s.args, nil
+}
+
+func (s *stmt) release() {
+	clear(s.args)
+	s.busy = false
+}
+
+// close closes the connection and returns nil, to be put in its place. What it
+// had open is rolled back.
+func (c *Conn) close() *Conn {
 	for _, s := range c.stmts {
 		s.Close()
 	}
-	// A connection that goes back to the pool with a transaction open would
-	// poison its next user; the driver resets nothing.
-	c.conn.Raw(func(any) error { return driver.ErrBadConn })
 	c.conn.Close()
 	return nil
 }
@@ -108,8 +156,8 @@ func classify(err error) error {
 }
 
 // noRoom knows the codes by which SQLite says that a file could not grow. The
-// I/O errors among them mean it only when they come from writing, which on the
-// file systems we run on fails for no other reason short of a dying disk.
+// I/O errors among them come from writing, which on the file systems we run on
+// fails for no other reason short of a dying disk.
 func noRoom(code int) bool {
 	switch code {
 	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE:

@@ -18,7 +18,12 @@ const applicationID = 0x76617276
 
 // migrate brings the database to the newest schema, after making sure that it
 // is ours and not newer than we are.
-func migrate(ctx context.Context, db *sql.DB) error {
+func migrate(ctx context.Context, dsn string) error {
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
 	p, err := provider(db)
 	if err != nil {
 		return err
@@ -48,12 +53,17 @@ func migrate(ctx context.Context, db *sql.DB) error {
 }
 
 // check is migrate for a database that must not be written.
-func (db *DB) check(ctx context.Context, pool *sql.DB) error {
-	p, err := provider(pool)
+func check(ctx context.Context, dsn string) error {
+	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return err
 	}
-	version, _, err := identify(ctx, pool)
+	defer db.Close()
+	p, err := provider(db)
+	if err != nil {
+		return err
+	}
+	version, _, err := identify(ctx, db)
 	switch {
 	case err != nil:
 		return err

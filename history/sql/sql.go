@@ -10,10 +10,9 @@
 package sql
 
 import (
+	"cmp"
 	"context"
-	"database/sql"
 	"errors"
-	"fmt"
 	"maps"
 	"net/url"
 	"os"
@@ -50,11 +49,11 @@ type Options struct {
 
 // DB is the open database. Its methods may be called concurrently.
 type DB struct {
-	path                  string
-	write, read, maintain *sql.DB
-	readers               chan *Conn // nil stands for one not opened yet
-	closed                chan struct{}
-	closing               sync.Once
+	readDSN  string
+	writeDSN string     // empty when open for reading only
+	readers  chan *Conn // nil stands for one not opened yet
+	closed   chan struct{}
+	closing  sync.Once
 
 	writing sync.Mutex
 	writer  *Conn // guarded by writing; nil until needed
@@ -75,50 +74,30 @@ func Open(ctx context.Context, path string, opts Options) (*DB, error) {
 			return nil, err
 		}
 	}
-	db := &DB{path: path, closed: make(chan struct{})}
-	if err := db.connect(ctx, opts); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return db, nil
-}
-
-func (db *DB) connect(ctx context.Context, opts Options) error {
+	db := &DB{readDSN: readDSN(path), closed: make(chan struct{})}
 	readers := max(4, runtime.NumCPU())
 	db.readers = make(chan *Conn, readers)
 	for range readers {
 		db.readers <- nil
 	}
-	var err error
-	if db.read, err = open(readDSN(db.path), readers); err != nil {
-		return err
-	}
 	if opts.ReadOnly {
-		return db.check(ctx, db.read)
+		if err := check(ctx, db.readDSN); err != nil {
+			return nil, err
+		}
+		return db, nil
 	}
-	// modernc creates the file with mode 0644; nobody else has to read it.
-	f, err := os.OpenFile(db.path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if db.write, err = open(writeDSN(db.path, opts.Relaxed), 1); err != nil {
-		return err
-	}
-	if db.maintain, err = open(writeDSN(db.path, opts.Relaxed), 1); err != nil {
-		return err
-	}
-	return migrate(ctx, db.write)
-}
-
-func open(dsn string, conns int) (*sql.DB, error) {
-	db, err := sql.Open("sqlite", dsn)
+	// SQLite would make the file with mode 0644; nobody else has to read it.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(conns)
-	db.SetMaxIdleConns(conns)
+	if err := f.Close(); err != nil {
+		return nil, err
+	}
+	db.writeDSN = writeDSN(path, opts.Relaxed)
+	if err := migrate(ctx, db.writeDSN); err != nil {
+		return nil, err
+	}
 	return db, nil
 }
 
@@ -156,21 +135,21 @@ func (db *DB) Read(ctx context.Context, read func(*Conn) error) error {
 	}
 	defer func() { db.readers <- c }()
 	if c == nil {
-		conn, err := newConn(db.read)
+		conn, err := open(db.readDSN)
 		if err != nil {
 			return err
 		}
 		c = conn
 	}
 	if _, err := c.Exec("BEGIN"); err != nil {
-		c = c.discard()
+		c = c.close()
 		return err
 	}
 	defer func() {
 		// Nothing was written, and rolling back cannot be refused for a reason
 		// worth more than a fresh connection.
 		if _, err := c.Exec("ROLLBACK"); err != nil {
-			c = c.discard()
+			c = c.close()
 		}
 	}()
 	return read(c)
@@ -182,16 +161,16 @@ func (db *DB) Write(write func(*Conn) error) (err error) {
 	db.writing.Lock()
 	defer db.writing.Unlock()
 	if db.writer == nil {
-		if db.write == nil {
+		if db.writeDSN == "" {
 			return errors.New("database is open for reading only")
 		}
-		if db.writer, err = newConn(db.write); err != nil {
+		if db.writer, err = open(db.writeDSN); err != nil {
 			return err
 		}
 	}
 	c := db.writer
 	if _, err := c.Exec("BEGIN IMMEDIATE"); err != nil {
-		db.writer = c.discard()
+		db.writer = c.close()
 		return err
 	}
 	committed := false
@@ -203,9 +182,9 @@ func (db *DB) Write(write func(*Conn) error) (err error) {
 		// them; a connection in doubt is replaced.
 		c.Exec("ROLLBACK")
 		if _, rerr := c.Exec("BEGIN"); rerr != nil {
-			db.writer = c.discard()
+			db.writer = c.close()
 		} else if _, rerr := c.Exec("ROLLBACK"); rerr != nil {
-			db.writer = c.discard()
+			db.writer = c.close()
 		}
 	}()
 	if err := write(c); err != nil {
@@ -223,15 +202,11 @@ func (db *DB) Write(write func(*Conn) error) (err error) {
 func (db *DB) Maintain(ctx context.Context, work func(*Conn) error) error {
 	db.maintaining.Lock()
 	defer db.maintaining.Unlock()
-	pool := db.maintain
-	if pool == nil {
-		pool = db.read
-	}
-	c, err := newConn(pool)
+	c, err := open(cmp.Or(db.writeDSN, db.readDSN))
 	if err != nil {
 		return err
 	}
-	defer c.discard()
+	defer c.close()
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -260,37 +235,17 @@ func (db *DB) Statements() []string {
 
 // Close waits for running reads, closes all connections and writes the WAL
 // back. Nothing may be writing. A second Close does nothing.
-func (db *DB) Close() (err error) {
-	db.closing.Do(func() { err = db.close() })
-	return err
-}
+func (db *DB) Close() { db.closing.Do(db.close) }
 
-func (db *DB) close() error {
+func (db *DB) close() {
 	close(db.closed)
-	var errs []error
-	// The last writing connection closed checkpoints; readers must be gone.
-	for _, pool := range []*sql.DB{db.read, db.maintain, db.write} {
-		if pool == nil {
-			continue
-		}
-		if pool == db.read {
-			db.closeReaders()
-		}
-		if pool == db.write && db.writer != nil {
-			db.writer.discard()
-		}
-		errs = append(errs, pool.Close())
-	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("closing the database: %w", err)
-	}
-	return nil
-}
-
-func (db *DB) closeReaders() {
 	for range cap(db.readers) {
 		if c := <-db.readers; c != nil {
-			c.discard()
+			c.close()
 		}
+	}
+	// The last connection to go writes the WAL back, which readers cannot.
+	if db.writer != nil {
+		db.writer.close()
 	}
 }

@@ -15,7 +15,7 @@ func openDB(t *testing.T, path string) *DB {
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}
-	t.Cleanup(func() { db.Close() })
+	t.Cleanup(db.Close)
 	return db
 }
 
@@ -61,9 +61,7 @@ func TestMigrations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
+	db.Close()
 	openDB(t, path) // a second time, nothing to do
 }
 
@@ -199,6 +197,77 @@ func TestStatementsAreBounded(t *testing.T) {
 			t.Errorf("%d statements are kept", len(c.stmts))
 		}
 		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestPositional(t *testing.T) {
+	for query, want := range map[string]string{
+		`SELECT 1`:                                    `SELECT 1`,
+		`SELECT $1, $2`:                               `SELECT ?, ?`,
+		`SELECT $1, $2, $1`:                           `SELECT $1, $2, $1`,
+		`SELECT $2, $1`:                               `SELECT $2, $1`,
+		`SELECT '$1', $1 || '$2''$3', "$4",$2`:        `SELECT '$1', ? || '$2''$3', "$4",?`,
+		`SELECT $1 WHERE x = $`:                       `SELECT $1 WHERE x = $`,
+		`VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)`: `VALUES (?,?,?,?,?,?,?,?,?,?,?)`,
+	} {
+		if got := positional(query); got != want {
+			t.Errorf("positional(%s) = %s, want %s", query, got, want)
+		}
+	}
+}
+
+func TestScan(t *testing.T) {
+	type named int64
+	var (
+		n       named
+		small   uint8
+		text    string
+		flag    bool
+		data    []byte
+		none    *string
+		pointer *int64
+		raw     [2]byte
+	)
+	db := openDB(t, filepath.Join(t.TempDir(), "x.db"))
+	scan := func(query string, dest ...any) error {
+		return db.Read(t.Context(), func(c *Conn) error {
+			return c.Query(query, nil, func(r Row) error { return r.Scan(dest...) })
+		})
+	}
+	if err := scan(`SELECT -7, 255, 'text', 1, x'0102', NULL, 8, 'skipped'`,
+		&n, &small, &text, &flag, &data, &none, &pointer, nil); err != nil {
+		t.Fatal(err)
+	}
+	if n != -7 || small != 255 || text != "text" || !flag || string(data) != "\x01\x02" || none != nil || *pointer != 8 {
+		t.Errorf("Scan gave %v %v %q %v %x %v %v", n, small, text, flag, data, none, *pointer)
+	}
+	for query, dest := range map[string]any{`SELECT 256`: &small, `SELECT -1`: &small, `SELECT 'a'`: &n, `SELECT 1`: &text,
+		`SELECT NULL`: &text, `SELECT x'01'`: &text, `SELECT 'a'   `: &data, `SELECT x'0102'`: &raw} {
+		if err := scan(query, dest); err == nil {
+			t.Errorf("%s could be scanned into %T", query, dest)
+		}
+	}
+	if err := scan(`SELECT 1, 2`, &n); err == nil {
+		t.Error("two columns could be scanned into one variable")
+	}
+}
+
+// A query may be read while another is, but not within itself.
+func TestNestedQueries(t *testing.T) {
+	db := openDB(t, filepath.Join(t.TempDir(), "x.db"))
+	err := db.Read(t.Context(), func(c *Conn) error {
+		return c.Query(`SELECT 1`, nil, func(Row) error {
+			if err := c.Query(`SELECT 2`, nil, func(Row) error { return nil }); err != nil {
+				t.Errorf("another query within a query: %v", err)
+			}
+			if err := c.Query(`SELECT 1`, nil, func(Row) error { return nil }); !errors.Is(err, errBusy) {
+				t.Errorf("the same query within a query: %v, want errBusy", err)
+			}
+			return nil
+		})
 	})
 	if err != nil {
 		t.Fatal(err)
