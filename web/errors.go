@@ -98,6 +98,14 @@ func find(err error) cause {
 	return cause{err, http.StatusInternalServerError, "internal", "something went wrong here; the log of the server says what, under this request's id"}
 }
 
+// unanswered marks an error of a store that could not say yes or no.
+func unanswered(err error) error {
+	if find(err).status == http.StatusInternalServerError {
+		return fmt.Errorf("%w: %w", errUnavailable, err)
+	}
+	return err
+}
+
 // problem makes the answer to err, and notes on w what comes with it: the
 // challenge of a 401, and the error itself if the server is to blame.
 func (s *Server) problem(w *response, r *http.Request, err error) *huma.ErrorModel {

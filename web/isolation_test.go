@@ -68,6 +68,17 @@ func TestAnothersSessionIsAsIfThereWereNone(t *testing.T) {
 			}
 		}
 	}
+	// Neither as the place to go on from in a list, nor as what a token is for.
+	for who, token := range strangers {
+		for method, ask := range map[string][2]string{"GET": {"/api/sessions?after=%s", ""}, "POST": {"/api/tokens", `{"session":"%s"}`}} {
+			asked := func(sid string) answer {
+				return same(w.do(method, strings.Replace(ask[0], "%s", sid, 1), token, strings.Replace(ask[1], "%s", sid, 1)))
+			}
+			if diff := cmp.Diff(asked(missing), asked(id), equalAnswers); diff != "" {
+				t.Errorf("%s %s by %s (-missing +another's):\n%s", method, ask[0], who, diff)
+			}
+		}
+	}
 	if n < 500 {
 		t.Errorf("only %d pairs were compared", n)
 	}

@@ -457,3 +457,23 @@ func TestHealth(t *testing.T) {
 		t.Errorf("jwks %s", got.body)
 	}
 }
+
+// TestStoreDown: what cannot be found out is 503, never "no" or "not found".
+func TestStoreDown(t *testing.T) {
+	w := newWorld(t, nil)
+	ann, operator := w.token("ann", ""), w.token("root", "", authz.Read, authz.Admin)
+	if err := w.log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.want(200, "GET", "/healthz", "", "")
+	for _, path := range []string{"/readyz", "/api/me", "/api/shared/files/a", "/api/sessions/some-session", "/dav/"} {
+		w.want(503, "GET", path, ann, "")
+	}
+	if got := w.want(503, "GET", "/readyz", "", ""); strings.Contains(got.body, "detail") {
+		t.Errorf("anybody learns %s", got.body)
+	}
+	w.want(503, "GET", "/readyz", operator, "")
+	if log := w.logged.String(); !strings.Contains(log, `"error":`) {
+		t.Errorf("log %s", log)
+	}
+}

@@ -49,7 +49,7 @@ func (s *Server) serve(w *response, r *http.Request) error {
 	}
 	if m.tree {
 		if err := s.view(r).Probe(r.Context()); err != nil {
-			return err
+			return unanswered(err)
 		}
 	}
 	return m.handle(w, r)

@@ -30,6 +30,7 @@ type world struct {
 	server *web.Server
 	logged *lines
 	cfg    web.Config
+	log    *history.Log
 	client *http.Transport
 }
 
@@ -62,12 +63,8 @@ func newWorld(t *testing.T, edit func(*web.Config)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := log.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	w := &world{logged: &lines{}, store: layers.New(layers.Config{Log: log})}
+	t.Cleanup(func() { log.Close() }) // a test may have closed it
+	w := &world{log: log, logged: &lines{}, store: layers.New(layers.Config{Log: log})}
 	if w.keys, err = authz.OpenKeys(filepath.Join(dir, "keys")); err != nil {
 		t.Fatal(err)
 	}
