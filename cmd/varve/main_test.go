@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -36,19 +37,25 @@ func withBinary(do func() int) (status int, err error) {
 	return do(), nil
 }
 
-// program is where a client the test drives lies. Without it the test is
-// skipped; with VARVE_REQUIRE_CLIENTS=1, as in CI, it fails.
+// program is where a client the test drives lies; without it, see missing.
 func program(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
-	if err == nil {
-		return path
+	if err != nil {
+		debian := map[string]string{"mount.davfs": "davfs2"}
+		missing(t, fmt.Sprintf("%v: Debian has it in package %s", err, cmp.Or(debian[name], name)))
 	}
+	return path
+}
+
+// missing skips a test that lacks something of the machine. With
+// VARVE_REQUIRE_CLIENTS=1, as in CI, it fails.
+func missing(t *testing.T, what string) {
+	t.Helper()
 	if os.Getenv("VARVE_REQUIRE_CLIENTS") == "1" {
-		t.Fatalf("%v, and VARVE_REQUIRE_CLIENTS is set", err)
+		t.Fatalf("%s, and VARVE_REQUIRE_CLIENTS is set", what)
 	}
-	t.Skip(err)
-	return ""
+	t.Skip(what)
 }
 
 // TestScripts runs the journeys of the command line. Beside testscript's own
