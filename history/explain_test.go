@@ -60,5 +60,5 @@ func isScan(detail string) bool {
 		return true
 	}
 	rest, ok := strings.CutPrefix(detail, "SCAN ")
-	return ok && !strings.Contains(rest, "CONSTANT ROW") && !strings.Contains(rest, "VALUES CLAUSE") && rest != "t" && rest != "names" && rest != "dirs"
+	return ok && !strings.Contains(rest, "CONSTANT ROW") && !strings.Contains(rest, "VALUES CLAUSE") && rest != "t" && rest != "k" && rest != "names" && rest != "dirs"
 }

@@ -82,7 +82,7 @@ func appendString(b []byte, s string) []byte {
 }
 
 // unpack reads what pack wrote into all of v but its Layer and Name. It keeps
-// nothing of b.
+// nothing of b, and v's own strings where they are the same.
 func unpack(b []byte, v *Version) error {
 	d := decoder{b: b}
 	if d.byte() != packFormat {
@@ -90,6 +90,7 @@ func unpack(b []byte, v *Version) error {
 	}
 	v.Kind, v.Flags = Kind(d.byte()), Flags(d.uvarint(math.MaxUint16))
 	v.Seq, v.Time, v.Node = Seq(d.varint()), d.time(), Node(d.varint())
+	v.Content = blob.Info{}
 	if v.Kind == File {
 		v.Content = d.content()
 	}
@@ -99,7 +100,7 @@ func unpack(b []byte, v *Version) error {
 	v.From = Ref{Node(d.varint()), Seq(d.varint())}
 	v.Predecessor = Ref{Node(d.varint()), Seq(d.varint())}
 	v.Charge = d.varint()
-	v.Spelling, v.Type, v.Tier = d.string(), d.string(), d.string()
+	v.Spelling, v.Type, v.Tier = d.string(), d.same(v.Type), d.same(v.Tier)
 	v.Props = d.props()
 	return d.end()
 }
@@ -163,6 +164,15 @@ func (d *decoder) time() time.Time { return fromNanos(d.varint()) }
 func (d *decoder) string() string {
 	n := d.uvarint(uint64(len(d.b)))
 	return string(d.take(int(n)))
+}
+
+// same reads a string that likely is old.
+func (d *decoder) same(old string) string {
+	n := d.uvarint(uint64(len(d.b)))
+	if b := d.take(int(n)); string(b) != old {
+		return string(b)
+	}
+	return old
 }
 
 func (d *decoder) content() (c blob.Info) {

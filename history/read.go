@@ -10,29 +10,59 @@ import (
 
 // Heads are read from one packed column; its neighbours are what changes
 // without the version changing.
-const headColumns = `layer, dir, name, touched, touched_at, packed`
+const (
+	childColumns = `name, touched, touched_at, packed`
+	headColumns  = `layer, dir, ` + childColumns
+)
 
-func (tx *Tx) scanHead(r sql.Row) (h Head, err error) {
-	var dir, base string
-	var packed []byte
-	var touchedAt int64
-	if err := r.Scan(&h.Layer, &dir, &base, &h.Touched, &touchedAt, &packed); err != nil {
-		return h, err
+// headRow scans one head after the other. It is made once a query, because a
+// listing has many rows, and their types and tiers mostly the same text.
+type headRow struct {
+	layer, touched, touchedAt int64
+	dir, base                 string
+	packed                    []byte
+	version                   Version
+	dest                      [6]any
+}
+
+func newHeadRow(layer Layer, dir string) *headRow {
+	h := &headRow{layer: int64(layer), dir: dir}
+	h.dest = [...]any{&h.layer, &h.dir, &h.base, &h.touched, &h.touchedAt, &h.packed}
+	return h
+}
+
+// scan reads headColumns.
+func (h *headRow) scan(tx *Tx, r sql.Row) (Head, error) {
+	if err := r.Scan(h.dest[:]...); err != nil {
+		return Head{}, err
 	}
-	h.Name = join(dir, base)
-	if err := unpack(packed, &h.Version); err != nil {
-		return h, fmt.Errorf("head of %q in layer %d: %w", h.Name, h.Layer, err)
+	return h.head(tx)
+}
+
+// scanChild reads childColumns.
+func (h *headRow) scanChild(tx *Tx, r sql.Row) (Head, error) {
+	if err := r.Scan(h.dest[2:]...); err != nil {
+		return Head{}, err
 	}
-	if h.Kind != Dir {
-		return h, nil
+	return h.head(tx)
+}
+
+func (h *headRow) head(tx *Tx) (Head, error) {
+	v := &h.version
+	v.Layer, v.Name = Layer(h.layer), join(h.dir, h.base)
+	if err := unpack(h.packed, v); err != nil {
+		return Head{}, fmt.Errorf("head of %q in layer %d: %w", v.Name, v.Layer, err)
 	}
-	h.TouchedTime = fromNanos(touchedAt)
+	if v.Kind != Dir {
+		return Head{Version: *v}, nil
+	}
+	t := touch{Seq(h.touched), h.touchedAt}
 	if tx.b != nil {
-		if t, ok := tx.b.touched[Key{h.Layer, h.Name}]; ok {
-			h.Touched, h.TouchedTime = t.seq, fromNanos(t.time)
+		if pending, ok := tx.b.touched[Key{v.Layer, v.Name}]; ok {
+			t = pending
 		}
 	}
-	return h, nil
+	return Head{Version: *v, Touched: t.seq, TouchedTime: fromNanos(t.time)}, nil
 }
 
 var selectHeads = rowsOf(`SELECT `+headColumns+` FROM head WHERE (layer, dir, name) IN (VALUES `, 3, `)`)
@@ -41,27 +71,40 @@ const versionColumns = `v.layer, v.dir, v.name, v.seq, v.time, v.spelling, v.nod
 	v.type, v.mtime, v.born, v.tier, v.origin_node, v.origin_seq, v.base, v.from_node, v.from_seq,
 	v.predecessor_node, v.predecessor_seq, v.charge, v.props, b.hash, b.size, b.sha1, b.md5, b.crc32`
 
-func scanVersion(r sql.Row) (v Version, err error) {
-	var dir, base string
-	var time, mtime, born int64
-	var props, hash, sha1, md5 []byte
-	var size, crc *int64
-	err = r.Scan(&v.Layer, &dir, &base, &v.Seq, &time, &v.Spelling, &v.Node, &v.Kind, &v.Flags,
-		&v.Type, &mtime, &born, &v.Tier, &v.Origin.Node, &v.Origin.Seq, &v.Base, &v.From.Node, &v.From.Seq,
-		&v.Predecessor.Node, &v.Predecessor.Seq, &v.Charge, &props, &hash, &size, &sha1, &md5, &crc)
-	if err != nil {
+// versionRow scans versionColumns, one version after the other.
+type versionRow struct {
+	version                Version
+	dir, base              string
+	time, mtime, born      int64
+	props, hash, sha1, md5 []byte
+	size, crc              *int64
+	dest                   [27]any
+}
+
+func newVersionRow() *versionRow {
+	r := &versionRow{}
+	v := &r.version
+	r.dest = [...]any{&v.Layer, &r.dir, &r.base, &v.Seq, &r.time, &v.Spelling, &v.Node, &v.Kind, &v.Flags,
+		&v.Type, &r.mtime, &r.born, &v.Tier, &v.Origin.Node, &v.Origin.Seq, &v.Base, &v.From.Node, &v.From.Seq,
+		&v.Predecessor.Node, &v.Predecessor.Seq, &v.Charge, &r.props, &r.hash, &r.size, &r.sha1, &r.md5, &r.crc}
+	return r
+}
+
+func (r *versionRow) scan(from sql.Row) (v Version, err error) {
+	if err := from.Scan(r.dest[:]...); err != nil {
 		return v, err
 	}
-	v.Name = join(dir, base)
-	v.Time, v.Mtime, v.Born = fromNanos(time), fromNanos(mtime), fromNanos(born)
-	copy(v.Content.Ref[:], hash)
-	copy(v.Content.SHA1[:], sha1)
-	copy(v.Content.MD5[:], md5)
-	if size != nil && crc != nil {
-		v.Content.Size, v.Content.CRC32 = *size, uint32(*crc)
+	v = r.version
+	v.Name = join(r.dir, r.base)
+	v.Time, v.Mtime, v.Born = fromNanos(r.time), fromNanos(r.mtime), fromNanos(r.born)
+	if r.size != nil && r.crc != nil {
+		v.Content.Size, v.Content.CRC32 = *r.size, uint32(*r.crc)
+		copy(v.Content.Ref[:], r.hash)
+		copy(v.Content.SHA1[:], r.sha1)
+		copy(v.Content.MD5[:], r.md5)
 	}
-	if len(props) > 0 {
-		if v.Props, err = unpackProps(props); err != nil {
+	if len(r.props) > 0 {
+		if v.Props, err = unpackProps(r.props); err != nil {
 			return v, fmt.Errorf("properties of %q in layer %d at %d: %w", v.Name, v.Layer, v.Seq, err)
 		}
 	}
@@ -77,7 +120,14 @@ const (
 		WHERE v.node = $1 AND v.seq = $2 ORDER BY v.kind DESC LIMIT 1`
 )
 
-const selectChildren = `SELECT ` + headColumns + ` FROM head WHERE layer = $1 AND dir = $2 ORDER BY name`
+// As of each key's own at, the same for all.
+var selectVersionsAt = rowsOf(`SELECT `+versionColumns+` FROM (VALUES `, 4, `) AS k
+	CROSS JOIN version v ON v.layer = k.column1 AND v.dir = k.column2 AND v.name = k.column3 AND v.seq = (
+		SELECT max(seq) FROM version
+		WHERE layer = k.column1 AND dir = k.column2 AND name = k.column3 AND seq <= k.column4)
+	LEFT JOIN blob b ON b.id = v.blob WHERE v.kind <> 0`)
+
+const selectChildren = `SELECT ` + childColumns + ` FROM head WHERE layer = $1 AND dir = $2 ORDER BY name`
 
 // selectChildrenAt skips from name to name along the key and takes the newest
 // version of each: what it costs does not grow with the versions of a name.
@@ -100,17 +150,27 @@ func (tx *Tx) Children(layer Layer, dir string, at Seq) ([]Head, error) {
 		return nil, err
 	}
 	if at == Live {
-		return tx.heads(selectChildren, int64(layer), dir)
+		return tx.children(layer, dir)
 	}
 	return tx.childrenAt(nil, layer, dir, at)
+}
+
+func (tx *Tx) children(layer Layer, dir string) (list []Head, err error) {
+	row := newHeadRow(layer, dir)
+	err = tx.query(selectChildren, []any{int64(layer), dir}, func(r sql.Row) error {
+		h, err := row.scanChild(tx, r)
+		list = append(list, h)
+		return err
+	})
+	return list, err
 }
 
 // childrenAt appends what was in a directory, in order. SQLite finds it in
 // order but would sort it again if it were asked to.
 func (tx *Tx) childrenAt(list []Head, layer Layer, dir string, at Seq) ([]Head, error) {
-	n := len(list)
+	n, row := len(list), newVersionRow()
 	err := tx.query(selectChildrenAt, []any{int64(layer), dir, int64(at)}, func(r sql.Row) error {
-		v, err := scanVersion(r)
+		v, err := row.scan(r)
 		list = append(list, Head{Version: v})
 		return err
 	})
@@ -122,8 +182,9 @@ func (tx *Tx) childrenAt(list []Head, layer Layer, dir string, at Seq) ([]Head, 
 }
 
 func (tx *Tx) heads(query string, args ...any) (list []Head, err error) {
+	row := newHeadRow(0, "")
 	err = tx.query(query, args, func(r sql.Row) error {
-		h, err := tx.scanHead(r)
+		h, err := row.scan(tx, r)
 		list = append(list, h)
 		return err
 	})

@@ -90,12 +90,12 @@ func (tx *Tx) Heads(keys []Key, at Seq) (map[Key]Head, error) {
 			}
 			continue
 		}
-		dir, base := split(k.Name)
-		args = append(args, int64(k.Layer), dir, base)
+		args = keyArgs(args, k)
 	}
+	row := newHeadRow(0, "")
 	err := selectHeads.ask(args, func(text string, args []any) error {
 		return tx.query(text, args, func(r sql.Row) error {
-			h, err := tx.scanHead(r)
+			h, err := row.scan(tx, r)
 			found[Key{h.Layer, h.Name}] = h
 			return err
 		})
@@ -114,18 +114,18 @@ func (tx *Tx) headsAt(keys []Key, at Seq, found map[Key]Head) error {
 	if err := tx.settle(at); err != nil {
 		return err
 	}
+	args := make([]any, 0, 4*len(keys))
 	for _, k := range keys {
-		dir, base := split(k.Name)
-		v, err := tx.version(selectVersionAt, int64(k.Layer), dir, base, int64(at))
-		if isNotExist(err) || err == nil && v.Kind == Gap {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		found[k] = Head{Version: v}
+		args = append(keyArgs(args, k), int64(at))
 	}
-	return nil
+	row := newVersionRow()
+	return selectVersionsAt.ask(args, func(text string, args []any) error {
+		return tx.query(text, args, func(r sql.Row) error {
+			v, err := row.scan(r)
+			found[Key{v.Layer, v.Name}] = Head{Version: v}
+			return err
+		})
+	})
 }
 
 // Last is the newest version of a name, gaps included; fs.ErrNotExist if the
@@ -151,7 +151,7 @@ func (tx *Tx) version(query string, args ...any) (v Version, err error) {
 	found := false
 	err = tx.query(query, args, func(r sql.Row) error {
 		found = true
-		v, err = scanVersion(r)
+		v, err = newVersionRow().scan(r)
 		return err
 	})
 	if err == nil && !found {

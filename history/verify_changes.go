@@ -76,9 +76,9 @@ const (
 // fill gives the changes of a page their versions and renewals.
 func (v *verifier) fill(page []logged) error {
 	span := []any{int64(page[0].Seq), int64(page[len(page)-1].Seq)}
-	i := 0
+	i, row := 0, newVersionRow()
 	err := v.tx.query(verifyVersions, span, func(r sql.Row) error {
-		ver, err := scanVersion(r)
+		ver, err := row.scan(r)
 		for page[i].Seq < ver.Seq && i < len(page)-1 {
 			i++
 		}

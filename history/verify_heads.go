@@ -104,8 +104,9 @@ func (v *verifier) rows(failed *error) iter.Seq[row] {
 func (v *verifier) newest(t *tree, failed *error) iter.Seq[Version] {
 	return func(yield func(Version) bool) {
 		var last Version
+		row := newVersionRow()
 		err := v.tx.query(verifyNewest, nil, func(r sql.Row) error {
-			ver, err := scanVersion(r)
+			ver, err := row.scan(r)
 			if err != nil {
 				return err
 			}
