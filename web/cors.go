@@ -44,7 +44,8 @@ func (s *Server) cors(w http.ResponseWriter, r *http.Request) (done bool) {
 }
 
 // isFetch tells whether a script in a browser sent r: it gets no Basic challenge,
-// which would make the browser put up its own password dialog. No WebDAV client sends any of these.
+// which would make the browser put up its own password dialog. No WebDAV client
+// sends any of these headers.
 func isFetch(r *http.Request) bool {
 	switch strings.ToLower(r.Header.Get("Sec-Fetch-Mode")) {
 	case "cors", "same-origin", "no-cors":

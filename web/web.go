@@ -14,29 +14,35 @@
 // # Dispatch
 //
 // Paths are decoded once, by net/http, and matched as they are: no ServeMux, which
-// redirects a//b and panics on overlapping wildcards. The table of everything that
-// answers a URL is Server.routes, and the OpenAPI document is made from it. A name in a path
-// is cleaned by layers.Limits.Clean and by nothing else.
+// redirects a//b and panics on overlapping wildcards. The table of everything
+// that answers a URL is Server.routes, and the OpenAPI document is made from it.
+// A name in a path is cleaned by layers.Limits.Clean and by nothing else.
 //
-// A route below a tree ({scope} or {sid}) asks the tree's View whether the caller
-// may see it before anything else of the request is looked at, so another's session
-// answers every method exactly as a missing one does.
+// A route below a tree ({scope} or {sid}) asks the tree's View whether the
+// caller may see it before anything else of the request is looked at, so
+// another's session answers every method exactly as a missing one does.
 //
 // # Errors
 //
-// Handlers return errors and one table (errors.go) says which status each gets, as
-// problem+json (RFC 9457). What the table does not know is a 500 and a log line.
+// Handlers return errors and one table (errors.go) says which status each gets,
+// as problem+json (RFC 9457). What the table does not know is a 500 and a log
+// line.
 //
 // # Stored content
 //
-// What users stored is hostile to browsers: it is served as what it claims to be, but sandboxed
-// (Content-Security-Policy), never sniffed, and never with an origin of its own.
+// What users stored is hostile to browsers: it is served as what it claims to
+// be, but sandboxed (Content-Security-Policy), never sniffed, and never with an
+// origin of its own.
 //
 // # Why not otherwise
 //
-// Failed authentications are not limited by rate. Every token is signed or has at least 128 random bits,
-// so there is nothing to guess; and clients make 401s in normal work (KIO one a request), so that a
-// limit would only lock out the right ones.
+// Failed authentications are not limited by rate. Every token is signed or has
+// at least 128 random bits, so there is nothing to guess; and clients make 401s
+// in normal work (KIO one a request), so a limit would only lock out the right
+// ones.
+//
+// A client on another machine is not offered Basic over plain http: it would
+// send its token in the clear, only to be refused.
 package web
 
 import (
@@ -58,8 +64,9 @@ type Config struct {
 	Store     *layers.Store
 	Authority *authz.Authority
 	// DAV serves WebDAV: every path DAVServes tells, `OPTIONS *`, and all methods
-	// of "/" but GET and HEAD. Its requests carry their principal (authz.From), the address of
-	// the real client, and the URL's scheme and host as the client sees them.
+	// of "/" but GET and HEAD. Its requests carry their principal (authz.From;
+	// OPTIONS of * and / may come without), the address of the real client, and
+	// Host and the URL's scheme and host as the client sees them.
 	DAV       http.Handler
 	DAVServes func(path string) bool
 	// Log gets one line a request; the zero Logger discards.
@@ -67,7 +74,8 @@ type Config struct {
 	// PublicURL is where clients reach the server ("https://files.example.org"),
 	// for the URLs it shows; empty: as each request says.
 	PublicURL string
-	// TrustedProxies may state the real client in X-Forwarded-For, -Proto and -Host, and its id in X-Request-Id.
+	// TrustedProxies may state the real client in X-Forwarded-For, -Proto and
+	// -Host, and the request's id in X-Request-Id.
 	TrustedProxies []netip.Prefix
 	// InsecureHTTP lets Basic credentials come in over plain http from other machines.
 	InsecureHTTP bool
@@ -140,6 +148,7 @@ func (s *Server) setPublic(raw string) error {
 func (s *Server) routes() []route {
 	return []route{
 		{"GET", "/", open, stream[none, none](s.getPage, "text/html"), "What this is and how to mount it"},
+		{"GET", "/app", open, stream[none, none](s.getPage, "text/html"), "The same for now"},
 		{"GET", "/app/{name...}", open, stream[none, none](s.getPage, "text/html"), "The same for now"},
 		{"GET", "/healthz", open, stream[none, none](s.getHealth, "text/plain"), "Alive"},
 		{"GET", "/readyz", known, stream[none, body[readiness]](s.getReady), "Ready: the store answers"},
