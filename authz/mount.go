@@ -143,8 +143,8 @@ func (a *Authority) MintMount(ctx context.Context, by Principal, name string, c 
 	return m, token, nil
 }
 
-// Mounts lists the mount tokens of by's account (of its session only, when by is
-// bound to one), newest first, those revoked or expired included.
+// Mounts lists the mount tokens of by's account that by may know of, newest
+// first, those revoked or expired included.
 func (a *Authority) Mounts(ctx context.Context, by Principal) ([]MountToken, error) {
 	if by.Sub == "" {
 		return nil, fmt.Errorf("%w: nobody has no mount tokens", ErrUnauthorized)
@@ -157,9 +157,16 @@ func (a *Authority) Mounts(ctx context.Context, by Principal) ([]MountToken, err
 	if err != nil {
 		return nil, err
 	}
-	found = slices.DeleteFunc(found, func(m MountToken) bool { return by.Session != "" && m.Session != by.Session })
+	found = slices.DeleteFunc(found, func(m MountToken) bool { return !by.knows(m) })
 	slices.SortFunc(found, func(m, n MountToken) int { return n.Created.Compare(m.Created) })
 	return found, nil
+}
+
+// knows tells whether p may know of m, which names a tree and a path in it: p's
+// own session only, nothing outside of p's path, and no tree p may not see.
+func (p Principal) knows(m MountToken) bool {
+	return (p.Session == "" || p.Session == m.Session) && p.Reach(m.Path) == Inside &&
+		Allows(p, See, Tree{Session: m.Session, Owner: m.Account})
 }
 
 func (a *Authority) revokeMount(ctx context.Context, by Principal, id string) error {

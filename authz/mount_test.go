@@ -176,12 +176,15 @@ func TestMountsListsOwn(t *testing.T) {
 		by   Principal
 		want []string
 	}{
-		"the user":       {ann, ids},
-		"a session":      {Principal{Sub: "ann", Session: "session1"}, ids[1:2]},
-		"a new session":  {Principal{Sub: "ann", Session: "session3"}, nil},
-		"another user":   {Principal{Sub: "bob"}, nil},
-		"another issuer": {Principal{Issuer: "idp", Sub: "ann"}, nil},
-		"an operator":    {Principal{Sub: "root", Scopes: Admin, Path: "."}, nil},
+		"the user":           {ann, ids},
+		"a session":          {Principal{Sub: "ann", Session: "session1", Scopes: Read, Path: "."}, ids[1:2]},
+		"a new session":      {Principal{Sub: "ann", Session: "session3", Scopes: Read, Path: "."}, nil},
+		"who may not read":   {Principal{Sub: "ann", Scopes: Write | Share, Path: "."}, nil},
+		"who is confined":    {Principal{Sub: "ann", Scopes: Read, Path: "docs"}, nil},
+		"a confined session": {Principal{Sub: "ann", Session: "session1", Scopes: Read, Path: "docs"}, nil},
+		"another user":       {Principal{Sub: "bob", Scopes: Read, Path: "."}, nil},
+		"another issuer":     {Principal{Issuer: "idp", Sub: "ann", Scopes: Read, Path: "."}, nil},
+		"an operator":        {Principal{Sub: "root", Scopes: Admin, Path: "."}, nil},
 	} {
 		list, err := w.Mounts(t.Context(), test.by)
 		if err != nil {
