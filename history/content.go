@@ -33,6 +33,9 @@ const selectContent = `SELECT locator, size, data FROM blob WHERE hash = $1`
 // lies in the database wrapped with a no-op Close. The caller closes it.
 // fs.ErrNotExist: no version has this content. ErrDamaged: it should be there.
 func (l *Log) Content(ctx context.Context, ref blob.Ref) (io.ReadSeekCloser, error) {
+	if data, ok := l.cache.find(ref); ok {
+		return inline{bytes.NewReader(data)}, nil
+	}
 	var locator *string
 	var size int64
 	var data []byte
@@ -53,6 +56,7 @@ func (l *Log) Content(ctx context.Context, ref blob.Ref) (io.ReadSeekCloser, err
 	case int64(len(data)) != size:
 		return nil, fmt.Errorf("blob %s has %d of %d bytes: %w", ref, len(data), size, ErrDamaged)
 	}
+	l.cache.add(ref, data)
 	return inline{bytes.NewReader(data)}, nil
 }
 

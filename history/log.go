@@ -36,6 +36,7 @@ type Log struct {
 	dir   string
 	db    *sql.DB
 	blobs *blob.Store
+	cache cache
 	now   func() time.Time
 	lock  *os.File // nil when opened for reading
 	seq   atomic.Int64

@@ -15,6 +15,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"sync"
 )
 
 // sums hashes content in all the ways that are asked of it.
@@ -54,10 +55,25 @@ func newSums(digests []Digest) (*sums, error) {
 	return s, nil
 }
 
+// write hashes p. MD5 takes as long as all others together, so a large p is
+// given to it and to them at once.
 func (s *sums) write(p []byte) {
+	const large = 16 << 10
+	if len(p) < large {
+		s.md5.Write(p)
+		s.rest(p)
+		return
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { s.md5.Write(p) })
+	s.rest(p)
+	wg.Wait()
+}
+
+// rest hashes p in all ways but MD5.
+func (s *sums) rest(p []byte) {
 	s.sha256.Write(p)
 	s.sha1.Write(p)
-	s.md5.Write(p)
 	s.crc32.Write(p)
 	for _, c := range s.claimed {
 		if c.hash != s.sha256 && c.hash != s.sha1 && c.hash != s.md5 && c.hash != s.crc32 {
