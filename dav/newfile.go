@@ -2,6 +2,7 @@ package dav
 
 import (
 	"context"
+	"encoding/xml"
 	"errors"
 	"io"
 	"io/fs"
@@ -21,14 +22,16 @@ type newFile struct {
 	fs    *FileSystem
 	ctx   context.Context // of the request; webdav.File's methods have none
 	name  string
-	spool *os.File // what Write got; has no name any more
+	spool *os.File           // what Write got; has no name any more
+	props []webdav.Proppatch // what Patch got, for Close
 	done  *layers.Result
 	err   error // of the write; Close repeats it
 }
 
 var (
-	_ webdav.File   = (*newFile)(nil)
-	_ io.ReaderFrom = (*newFile)(nil)
+	_ webdav.File            = (*newFile)(nil)
+	_ webdav.DeadPropsHolder = (*newFile)(nil)
+	_ io.ReaderFrom          = (*newFile)(nil)
 )
 
 // ReadFrom makes the file of what r holds. If r fails, nothing was changed.
@@ -69,19 +72,33 @@ func (f *newFile) Close() error {
 	}
 	switch {
 	case f.err != nil || f.done != nil:
-		return f.err
 	case f.spool == nil:
 		f.put(eof{}, 0)
-		return f.err
+	default:
+		size, err := f.spool.Seek(0, io.SeekCurrent)
+		if err == nil {
+			_, err = f.spool.Seek(0, io.SeekStart)
+		}
+		if f.err = err; err == nil {
+			f.put(f.spool, size)
+		}
 	}
-	size, err := f.spool.Seek(0, io.SeekCurrent)
-	if err == nil {
-		_, err = f.spool.Seek(0, io.SeekStart)
-	}
-	if f.err = err; err == nil {
-		f.put(f.spool, size)
+	if f.err == nil && len(f.props) > 0 {
+		_, f.err = f.fs.patch(f.ctx, f.name, f.props)
 	}
 	return f.err
+}
+
+// DeadProps are none: the file is new.
+func (f *newFile) DeadProps() (map[xml.Name]webdav.Property, error) { return nil, nil }
+
+// Patch keeps the dead properties for Close: a Handler sets those of a copy
+// before it closes it.
+func (f *newFile) Patch(patches []webdav.Proppatch) ([]webdav.Propstat, error) {
+	f.props = append(f.props, patches...)
+	patch := propPatch(patches)
+	_, _, refused := sortPatch(patch)
+	return propstats(patch, refused), nil
 }
 
 // eof reads nothing.

@@ -111,6 +111,23 @@ func (f *openFile) DeadProps() (map[xml.Name]webdav.Property, error) {
 
 // Patch sets and removes dead properties, all or none.
 func (f *openFile) Patch(patches []webdav.Proppatch) ([]webdav.Propstat, error) {
+	return f.fs.patch(f.ctx, f.name, patches)
+}
+
+// patch sets and removes dead properties of a name, all or none.
+func (f *FileSystem) patch(ctx context.Context, name string, patches []webdav.Proppatch) ([]webdav.Propstat, error) {
+	patch := propPatch(patches)
+	dead, mtime, refused := sortPatch(patch)
+	if len(refused) == 0 {
+		if _, err := f.view.SetProps(ctx, name, dead, mtime, f.cond()); err != nil {
+			return nil, err
+		}
+	}
+	return propstats(patch, refused), nil
+}
+
+// propPatch is a patch in the View's words.
+func propPatch(patches []webdav.Proppatch) []layers.PropPatch {
 	var patch []layers.PropPatch
 	for _, group := range patches {
 		for _, p := range group.Props {
@@ -119,13 +136,7 @@ func (f *openFile) Patch(patches []webdav.Proppatch) ([]webdav.Propstat, error) 
 			}})
 		}
 	}
-	dead, mtime, refused := sortPatch(patch)
-	if len(refused) == 0 {
-		if _, err := f.fs.view.SetProps(f.ctx, f.name, dead, mtime, f.fs.cond()); err != nil {
-			return nil, err
-		}
-	}
-	return propstats(patch, refused), nil
+	return patch
 }
 
 // propstats is what became of a patch.

@@ -44,15 +44,15 @@ func newXMLReader(body []byte, deep int) *xmlReader {
 // root reads up to the root element's start.
 func (x *xmlReader) root() (xml.Name, error) {
 	for {
-		switch t, err := x.token(); t := t.(type) {
+		t, err := x.token()
+		if err != nil {
+			return xml.Name{}, err
+		}
+		switch t := t.(type) {
 		case xml.StartElement:
 			return x.top().name, nil
 		case xml.CharData:
 			if len(bytes.TrimSpace(t)) > 0 {
-				return xml.Name{}, errXML
-			}
-		default:
-			if err != nil {
 				return xml.Name{}, errXML
 			}
 		}
