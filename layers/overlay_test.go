@@ -327,6 +327,30 @@ func (w *world) stored() (n int64) {
 	return n
 }
 
+func TestMkdirAll(t *testing.T) {
+	w := newWorld(t)
+	ann, s := w.User("ann"), w.Session("one")
+	ann.mkdir("a").put("f", "1")
+	before := w.log.Seq()
+	r, err := s.MkdirAll(t.Context(), "a/b/u\u0308/d")
+	if err != nil || !r.Created || r.Seq != before+1 || w.log.Seq() != before+1 {
+		t.Fatalf("MkdirAll = %+v, %v after seq %d", r, err, before)
+	}
+	s.shows("a/", "a/b/", "a/b/ü/", "a/b/ü/d/", "f=1")
+	if r, err := s.MkdirAll(t.Context(), "a/b"); err != nil || r.Created || r.Entry.Name != "a/b" {
+		t.Errorf("MkdirAll of what exists = %+v, %v", r, err)
+	}
+	_, err = s.MkdirAll(t.Context(), "f")
+	s.want("over a file", fs.ErrExist, err)
+	_, err = s.MkdirAll(t.Context(), "f/x/y")
+	s.want("below a file", ErrNoParent, err)
+	s.remove("a/b")
+	ann.remove("a")
+	_, err = s.MkdirAll(t.Context(), "a/b/c")
+	s.want("over an empty implied directory", nil, err)
+	s.shows("a/", "a/b/", "a/b/c/", "f=1")
+}
+
 func TestMoments(t *testing.T) {
 	w := newWorld(t)
 	ann, s := w.User("ann"), w.Session("one")

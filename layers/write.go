@@ -25,21 +25,80 @@ func (v *View) Mkdir(ctx context.Context, name string, props []Prop, cond Cond) 
 		if p.win != nil {
 			return fs.ErrExist
 		}
-		now := d.b.tx.Now()
-		dir := history.Version{
-			Kind: history.Dir, Flags: opaque(p), Mtime: now, Born: now, Spelling: spelled(name), Props: props,
-		}
-		d.parents(p)
-		if err := d.over(p, &dir, true); err != nil {
-			return err
-		}
-		d.set(dir)
-		return nil
+		return d.mkdir(p, spelled(name), props)
 	})
 	if err != nil {
 		return Result{}, err
 	}
 	return v.result(change, key(name), true), nil
+}
+
+// MkdirAll makes a directory and those of its ancestors that are missing, as one
+// change. One that exists is no error; a file is fs.ErrExist, and ErrNoParent on
+// the way.
+func (v *View) MkdirAll(ctx context.Context, name string) (Result, error) {
+	var top place
+	change, err := v.write(ctx, "mkdir", name, history.OpMkdir, func(d *draft) error {
+		fresh := false // everything from here on is missing
+		for _, dir := range chain(name) {
+			p, err := d.b.step(key(dir), fresh)
+			if err != nil {
+				return err
+			}
+			if top = p; p.win != nil {
+				continue
+			}
+			fresh = true
+			if err := d.mkdir(p, spelled(dir), nil); err != nil {
+				return err
+			}
+		}
+		if top.win != nil && top.win.head.Kind != history.Dir {
+			return fs.ErrExist
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return Result{}, err
+	case change == nil:
+		e, err := v.Stat(ctx, name)
+		return Result{Entry: e}, err
+	}
+	return v.result(change, key(name), true), nil
+}
+
+// step admits one directory of MkdirAll. Below one that is only being made
+// there is nothing yet.
+func (b *bound) step(name string, fresh bool) (place, error) {
+	if fresh {
+		return place{name: name}, b.may(authz.Change, name)
+	}
+	if err := b.may(authz.See, name); err != nil {
+		return place{}, err
+	}
+	p, err := b.locate(name)
+	if errors.Is(err, ErrNotDir) {
+		return p, ErrNoParent
+	}
+	if err != nil || p.win != nil {
+		return p, err
+	}
+	return b.admit(name, touch{}, Cond{}, 0)
+}
+
+// mkdir drafts a directory at p, where nothing shows.
+func (d *draft) mkdir(p place, spelling string, props []Prop) error {
+	now := d.b.tx.Now()
+	v := history.Version{
+		Kind: history.Dir, Flags: opaque(p), Mtime: now, Born: now, Spelling: spelling, Props: props,
+	}
+	d.parents(p)
+	if err := d.over(p, &v, true); err != nil {
+		return err
+	}
+	d.set(v)
+	return nil
 }
 
 // Remove deletes a file, or a directory with everything below it, as one change.

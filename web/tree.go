@@ -43,36 +43,16 @@ func (s *Server) copy(r *http.Request, in *body[transfer]) (*answer[written], er
 	return did(res, taken(err))
 }
 
-// mkdir makes a directory. Its parents are changes of their own: each is of use
-// without the next, and asking again goes on where it stopped.
+// mkdir makes a directory, and its parents if that was asked for.
 func (s *Server) mkdir(r *http.Request, in *body[mkdirInput]) (*answer[written], error) {
 	name, err := s.clean(in.Body.Name)
 	if err != nil {
 		return nil, err
 	}
-	v := s.view(r)
-	res, err := v.Mkdir(r.Context(), name, nil, layers.Cond{})
-	if !in.Body.Parents {
-		return did(res, err)
+	if in.Body.Parents {
+		return did(s.view(r).MkdirAll(r.Context(), name))
 	}
-	if errors.Is(err, layers.ErrNoParent) {
-		for i, c := range name {
-			if c != '/' {
-				continue
-			}
-			if _, err := v.Mkdir(r.Context(), name[:i], nil, layers.Cond{}); err != nil && !errors.Is(err, fs.ErrExist) {
-				return nil, err
-			}
-		}
-		res, err = v.Mkdir(r.Context(), name, nil, layers.Cond{})
-	}
-	if errors.Is(err, fs.ErrExist) {
-		e, statErr := v.Stat(r.Context(), name)
-		if statErr == nil && e.IsDir() {
-			return did(layers.Result{Entry: e}, nil)
-		}
-	}
-	return did(res, err)
+	return did(s.view(r).Mkdir(r.Context(), name, nil, layers.Cond{}))
 }
 
 // ends cleans both ends of a transfer.
