@@ -28,16 +28,23 @@ import (
 // It ends with the test. Its log is shown when the test fails.
 type server struct {
 	*process
-	t    *testing.T
-	dir  string
-	args []string
+	t      *testing.T
+	dir    string
+	args   []string
+	client *http.Client // that do and send use
 }
 
 // startServer starts varve serve with the given flags beside --data and
 // --listen, and waits until it serves.
 func startServer(t *testing.T, args ...string) *server {
 	t.Helper()
-	s := &server{t: t, dir: filepath.Join(t.TempDir(), "data"), args: args}
+	return startServerIn(t, filepath.Join(t.TempDir(), "data"), args...)
+}
+
+// startServerIn is startServer with the store in a directory of the caller's.
+func startServerIn(t *testing.T, dir string, args ...string) *server {
+	t.Helper()
+	s := &server{t: t, dir: dir, args: args, client: http.DefaultClient}
 	s.launch("127.0.0.1:0")
 	return s
 }
@@ -123,7 +130,7 @@ func (s *server) do(method, path, token, body string) (status int, text string) 
 		s.t.Fatal(err)
 	}
 	r.Header.Set("Authorization", "Bearer "+token)
-	answer, err := http.DefaultClient.Do(r)
+	answer, err := s.client.Do(r)
 	if err != nil {
 		s.t.Fatal(err)
 	}
