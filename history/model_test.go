@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -31,16 +32,16 @@ func long(t testing.TB, short, most int) int {
 
 // model is the log as plainly as it can be said.
 type model struct {
-	versions []Version // all, by seq
-	renewals []Version // Layer, Name, Seq and Time of each
+	versions map[Layer]map[string][]Version // of each name, by seq
+	renewals []Version                      // Layer, Name, Seq and Time of each
 	sessions []Session
 	usage    map[Account]int64
 	seq      Seq
 }
 
 func (m *model) at(k Key, at Seq) (found Version) {
-	for _, v := range m.versions {
-		if v.Layer == k.Layer && v.Name == k.Name && v.Seq <= at {
+	for _, v := range m.versions[k.Layer][k.Name] {
+		if v.Seq <= at {
 			found = v
 		}
 	}
@@ -48,14 +49,7 @@ func (m *model) at(k Key, at Seq) (found Version) {
 }
 
 func (m *model) names(layer Layer) []string {
-	var names []string
-	for _, v := range m.versions {
-		if v.Layer == layer {
-			names = append(names, v.Name)
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	return slices.Sorted(maps.Keys(m.versions[layer]))
 }
 
 func under(name, dir string) bool {
@@ -67,10 +61,16 @@ func (m *model) head(v Version, at Seq) Head {
 	if v.Kind != Dir || at != Live {
 		return h
 	}
-	for _, o := range slices.Concat(m.versions, m.renewals) {
+	touch := func(o Version) {
 		if o.Layer == v.Layer && (under(o.Name, v.Name) || o.Name == v.Name && o.Kind == Dir) && o.Seq > h.Touched {
 			h.Touched, h.TouchedTime = o.Seq, o.Time
 		}
+	}
+	for _, all := range m.versions[v.Layer] {
+		touch(all[len(all)-1])
+	}
+	for _, r := range m.renewals {
+		touch(r)
 	}
 	return h
 }
@@ -115,7 +115,10 @@ func (m *model) apply(c *Change, now time.Time) {
 		if v.Born.IsZero() {
 			v.Born = now
 		}
-		m.versions = append(m.versions, v)
+		if m.versions[v.Layer] == nil {
+			m.versions[v.Layer] = map[string][]Version{}
+		}
+		m.versions[v.Layer][v.Name] = append(m.versions[v.Layer][v.Name], v)
 		m.usage[c.Owner] += v.Charge
 	}
 	for _, k := range c.Renews {
@@ -378,7 +381,7 @@ func TestModel(t *testing.T) {
 	}
 	t.Logf("VARVE_SEED=%d", seed)
 	w := &world{t: t, rand: rand.New(rand.NewPCG(seed, 0)), clock: time.Unix(1e9, 0)}
-	w.model = &model{usage: map[Account]int64{}}
+	w.model = &model{versions: map[Layer]map[string][]Version{}, usage: map[Account]int64{}}
 	for i := range 30 {
 		w.texts = append(w.texts, strings.Repeat(strconv.Itoa(i), i))
 	}
@@ -411,8 +414,12 @@ func (w *world) verify() {
 		w.t.Fatalf("Collect: %v", err)
 	}
 	wantClean(w.t, w.log)
-	for _, v := range w.model.versions {
-		if v.Kind == File {
+	for _, s := range w.model.sessions {
+		for name := range w.model.versions[s.Layer] {
+			v := w.model.at(Key{s.Layer, name}, Live)
+			if v.Kind != File {
+				continue
+			}
 			if got := content(w.t, w.log, v.Content.Ref); int64(len(got)) != v.Content.Size {
 				w.t.Fatalf("content of %q at %d has %d bytes, want %d", v.Name, v.Seq, len(got), v.Content.Size)
 			}
