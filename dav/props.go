@@ -125,16 +125,15 @@ func (s *sheet) appendLive(b []byte, p live, e *resource) (out []byte, ok bool) 
 		if e.Modified.IsZero() {
 			return b, false
 		}
-		b = e.Modified.UTC().AppendFormat(b, http.TimeFormat)
+		b = appendHTTPTime(b, e.Modified)
 	case creationDate:
 		born := e.Version.Born
 		if born.IsZero() {
 			return b, false
 		}
-		b = born.UTC().AppendFormat(b, "2006-01-02T15:04:05Z") // Explorer refuses fractions
+		b = appendRFC3339(b, born)
 	case etag:
-		b = appendText(b, e.ETag)
-		return b, e.ETag != ""
+		return append(b, e.ETag...), e.ETag != ""
 	case quotaAvailable:
 		return strconv.AppendInt(b, s.left, 10), e.dir && s.quota
 	case quotaUsed:
