@@ -123,6 +123,17 @@ func TestReopenAfterCrash(t *testing.T) {
 	if err := os.CopyFS(crashed, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}
+	// It can be looked at before it is served again.
+	reader, err := OpenForReading(t.Context(), Options{Dir: crashed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := reader.Verify(t.Context(), nil); err != nil || len(r.Problems) > 0 || r.Seq != 2 || r.Spooled != 1 {
+		t.Errorf("Verify of what a crash left = %+v, %v, want nothing wrong", r, err)
+	}
+	if err := reader.Close(); err != nil {
+		t.Fatal(err)
+	}
 	now := time.Now()
 	again := openLog(t, Options{Dir: crashed, Now: func() time.Time { return now }})
 	r, err := again.Verify(t.Context(), nil)

@@ -176,7 +176,8 @@ var (
 )
 
 func (b *batch) writeHeads() error {
-	var heads, gaps []any
+	heads := make([]any, 0, insertHeads.columns*len(b.names))
+	var gaps []any
 	for i := range b.changes {
 		entries := b.changes[i].entries
 		for j := range entries {
