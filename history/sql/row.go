@@ -8,8 +8,8 @@ import (
 
 // Row scans the current row of a query into pointers: to integers, booleans,
 // strings and []byte, types made of these, and pointers to them, which become
-// nil for NULL; a nil destination skips a column. Bytes are the caller's to
-// keep.
+// nil for NULL; into an any as the driver has it; a nil destination skips a
+// column. Bytes are the caller's to keep.
 type Row interface{ Scan(dest ...any) error }
 
 type row struct{ values []driver.Value }
@@ -24,6 +24,8 @@ func (r *row) Scan(dest ...any) error {
 		ok := true
 		switch d := dest[i].(type) {
 		case nil:
+		case *any:
+			*d = v
 		case *int64:
 			*d, ok = v.(int64)
 		case *string:

@@ -230,6 +230,7 @@ func TestScan(t *testing.T) {
 		none    *string
 		pointer *int64
 		raw     [2]byte
+		either  any
 	)
 	db := openDB(t, filepath.Join(t.TempDir(), "x.db"))
 	scan := func(query string, dest ...any) error {
@@ -237,11 +238,11 @@ func TestScan(t *testing.T) {
 			return c.Query(query, nil, func(r Row) error { return r.Scan(dest...) })
 		})
 	}
-	if err := scan(`SELECT -7, 255, 'text', 1, x'0102', NULL, 8, 'skipped'`,
-		&n, &small, &text, &flag, &data, &none, &pointer, nil); err != nil {
+	if err := scan(`SELECT -7, 255, 'text', 1, x'0102', NULL, 8, 'any', 'skipped'`,
+		&n, &small, &text, &flag, &data, &none, &pointer, &either, nil); err != nil {
 		t.Fatal(err)
 	}
-	if n != -7 || small != 255 || text != "text" || !flag || string(data) != "\x01\x02" || none != nil || *pointer != 8 {
+	if n != -7 || small != 255 || text != "text" || !flag || string(data) != "\x01\x02" || none != nil || *pointer != 8 || either != "any" {
 		t.Errorf("Scan gave %v %v %q %v %x %v %v", n, small, text, flag, data, none, *pointer)
 	}
 	for query, dest := range map[string]any{`SELECT 256`: &small, `SELECT -1`: &small, `SELECT 'a'`: &n, `SELECT 1`: &text,
