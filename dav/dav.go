@@ -111,9 +111,12 @@ func caller(r *http.Request) layers.Caller {
 	return layers.Caller{Principal: authz.From(r.Context()), Agent: r.UserAgent()}
 }
 
-// challenge is the plain 401.
-func challenge(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Add("WWW-Authenticate", `Basic realm="varve", charset="UTF-8"`)
+// challenge is the plain 401. A page's script is not offered Basic: its browser
+// would put up a dialog of its own.
+func challenge(w http.ResponseWriter, r *http.Request) {
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode == "" || mode == "navigate" {
+		w.Header().Add("WWW-Authenticate", `Basic realm="varve", charset="UTF-8"`)
+	}
 	w.Header().Add("WWW-Authenticate", `Bearer realm="varve"`)
 	http.Error(w, "credentials needed", http.StatusUnauthorized)
 }

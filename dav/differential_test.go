@@ -30,21 +30,41 @@ type side struct {
 	serve http.Handler
 }
 
-func newSide(t *testing.T, handler func(*layers.Store, layers.Caller) http.Handler) side {
+func newSide(t *testing.T, session string, handler func(*layers.Store, layers.Caller) http.Handler) side {
 	t.Helper()
 	log, err := history.Open(t.Context(), history.Options{Dir: t.TempDir(), Durability: "normal"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { log.Close() })
-	s := side{store: layers.New(layers.Config{Log: log}), who: layers.Caller{Principal: principal("ann", "-")}}
+	s := side{store: layers.New(layers.Config{Log: log}), who: layers.Caller{Principal: principal("ann", session)}}
+	s.lay(t)
 	s.serve = handler(s.store, s.who)
 	return s
 }
 
+// lay puts something into the shared layer when s is a session, to work over.
+func (s side) lay(t *testing.T) {
+	t.Helper()
+	if s.who.Session == "" {
+		return
+	}
+	v := s.store.View(layers.Caller{Principal: principal("ann", "-")}, layers.Scope{})
+	for _, name := range []string{"a", "b", "b/x"} {
+		if _, err := v.Mkdir(t.Context(), name, nil, layers.Cond{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"a/y", "b/y", "b/x/deep", "c"} {
+		if _, err := v.Put(t.Context(), name, layers.PutOptions{Body: strings.NewReader(name), Length: int64(len(name))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // ours is varve's handler.
-func ours(t *testing.T) side {
-	return newSide(t, func(store *layers.Store, who layers.Caller) http.Handler {
+func ours(t *testing.T, session string) side {
+	return newSide(t, session, func(store *layers.Store, who layers.Caller) http.Handler {
 		h, err := dav.New(dav.Config{Store: store})
 		if err != nil {
 			t.Fatal(err)
@@ -56,8 +76,8 @@ func ours(t *testing.T) side {
 }
 
 // xnet is golang.org/x/net/webdav's Handler over our FileSystem and Locks.
-func xnet(t *testing.T) side {
-	return newSide(t, func(store *layers.Store, who layers.Caller) http.Handler {
+func xnet(t *testing.T, session string) side {
+	return newSide(t, session, func(store *layers.Store, who layers.Caller) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			fs := dav.NewFileSystem(store.View(who, layers.Scope{}), store.Limits())
 			name := strings.TrimPrefix(r.URL.Path, "/dav")
@@ -174,32 +194,34 @@ func TestLikeXNet(t *testing.T) {
 	if s := os.Getenv("VARVE_SEED"); s != "" {
 		seed, _ = strconv.ParseUint(s, 10, 64)
 	}
-	random := rand.New(rand.NewPCG(seed, 0))
-	a, b := ours(t), xnet(t)
-	skipped := 0
-	for i := range 600 {
-		o := next(random)
-		before := a.tree(t)
-		if deviates(o, before) {
-			skipped++
-			continue
+	for _, session := range []string{"-", "differential"} {
+		random := rand.New(rand.NewPCG(seed, 0))
+		a, b := ours(t, session), xnet(t, session)
+		skipped := 0
+		for i := range 400 {
+			o := next(random)
+			before := a.tree(t)
+			if deviates(o, before) {
+				skipped++
+				continue
+			}
+			got, want := o.send(a), o.send(b)
+			if o.method != "GET" && (got < 300) != (want < 300) { // a collection has no GET there
+				t.Fatalf("seed %d, session %s, step %d: %v = %d, x/net %d", seed, session, i, o, got, want)
+			}
+			if diff := cmp.Diff(b.tree(t), a.tree(t)); diff != "" {
+				t.Fatalf("seed %d, session %s, step %d: after %v (%d, x/net %d):\n%s", seed, session, i, o, got, want, diff)
+			}
 		}
-		got, want := o.send(a), o.send(b)
-		if o.method != "GET" && (got < 300) != (want < 300) { // a collection has no GET there
-			t.Fatalf("seed %d, step %d: %v = %d, x/net %d", seed, i, o, got, want)
+		if skipped > 200 {
+			t.Errorf("seed %d: %d of 400 operations were known to deviate", seed, skipped)
 		}
-		if diff := cmp.Diff(b.tree(t), a.tree(t)); diff != "" {
-			t.Fatalf("seed %d, step %d: after %v (%d, x/net %d):\n%s", seed, i, o, got, want, diff)
-		}
-	}
-	if skipped > 300 {
-		t.Errorf("seed %d: %d of 600 operations were known to deviate", seed, skipped)
 	}
 }
 
 // TestXNetAbortedUpload: the interfaces keep the promise where x/net does not.
 func TestXNetAbortedUpload(t *testing.T) {
-	s := xnet(t)
+	s := xnet(t, "-")
 	if got := (operation{method: "PUT", name: "/f", body: old}).send(s); got != 201 {
 		t.Fatalf("PUT = %d", got)
 	}
@@ -214,7 +236,7 @@ func TestXNetAbortedUpload(t *testing.T) {
 
 // TestFileSystem uses the interfaces as any program would.
 func TestFileSystem(t *testing.T) {
-	s := xnet(t)
+	s := xnet(t, "-")
 	ctx := context.Background()
 	var fs webdav.FileSystem = dav.NewFileSystem(s.store.View(s.who, layers.Scope{}), s.store.Limits())
 	if err := fs.Mkdir(ctx, "/d", 0o755); err != nil {
@@ -266,7 +288,7 @@ func TestFileSystem(t *testing.T) {
 // TestXNetLocks: a lock taken through the interfaces holds in the View and in
 // our handler alike.
 func TestXNetLocks(t *testing.T) {
-	s := xnet(t)
+	s := xnet(t, "-")
 	send := func(method, body string, header ...string) *httptest.ResponseRecorder {
 		t.Helper()
 		r := httptest.NewRequest(method, "/dav/f", strings.NewReader(body))

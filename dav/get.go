@@ -89,11 +89,15 @@ func wantedDigests(values []string) map[string]int {
 
 // getCollection shows what is in a directory.
 func (h *Handler) getCollection(w http.ResponseWriter, r *http.Request, t target) error {
+	var page listing
+	if r.Method == http.MethodHead {
+		page.head(w, r)
+		return nil
+	}
 	l, err := t.view.List(r.Context(), t.name, layers.ListOptions{Entries: true})
 	if err != nil {
 		return err
 	}
-	var page listing
 	if t.name != "." {
 		page.add(h.href(parent(t.path()), true), "..", true, 0, l.Self.Modified)
 	}

@@ -19,10 +19,11 @@ const (
 )
 
 // parseDepth reads a Depth header; noroot leaves the resource itself out of a
-// PROPFIND's answer (MS-WDVSE).
+// PROPFIND's answer (MS-WDVSE, and RFC 8144, section 3).
 func parseDepth(header http.Header) (d depth, noroot bool, err error) {
 	value := strings.ToLower(strings.TrimSpace(header.Get("Depth")))
 	value, noroot = strings.CutSuffix(value, ",noroot")
+	noroot = noroot || prefers(header, "depth-noroot")
 	switch strings.TrimSpace(value) {
 	case "":
 		return depthAbsent, noroot, nil

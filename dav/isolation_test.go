@@ -68,6 +68,41 @@ func TestAnotherSessionIsAsOneThatIsNot(t *testing.T) {
 	owner.do("GET", "/dav/f.txt", "").want(200).has("secret")
 }
 
+// TestConfinedToken sees its subtree and the way to it; all else is as if it
+// were not there, also where requests name it on the side.
+func TestConfinedToken(t *testing.T) {
+	s := newServer(t)
+	ann := s.user("ann")
+	for _, dir := range []string{"docs", "docs/in", "docs/in/deep", "docs/out", "other"} {
+		ann.do("MKCOL", "/dav/"+dir, "").want(201)
+	}
+	for _, file := range []string{"top.txt", "docs/secret.txt", "docs/in/a.txt", "docs/out/b.txt", "docs/inside-not.txt"} {
+		ann.do("PUT", "/dav/"+file, "x").want(201)
+	}
+	lock := ann.do("LOCK", "/dav/docs/secret.txt", lockBody).want(200).token()
+	h := s.user("ann;docs/in")
+	h.do("PROPFIND", "/dav/", "", "Depth", "1").want(207).has("/dav/docs/").lacks("other", "top.txt")
+	h.do("PROPFIND", "/dav/docs", "", "Depth", "1").want(207).has("/dav/docs/in/").lacks("secret", "out", "inside-not")
+	h.do("PROPFIND", "/dav/docs/in", "", "Depth", "1").want(207).has("a.txt", "deep")
+	h.do("GET", "/dav/docs", "").want(200).has("in/").lacks("secret", "out")
+	h.do("PUT", "/dav/docs/in/new.txt", "x").want(201)
+	for _, out := range []string{"/dav/top.txt", "/dav/docs/secret.txt", "/dav/docs/out", "/dav/docs/in/../secret.txt", "/dav/docs/inside-not.txt",
+		"/shared/docs/secret.txt", "/dav/docs/in/..%2Fsecret.txt"} {
+		gone := "/dav/docs/none"
+		for _, method := range []string{"GET", "PROPFIND", "DELETE"} {
+			there, nowhere := h.do(method, out, ""), h.do(method, gone, "")
+			if diff := cmp.Diff(essence(nowhere), essence(there)); diff != "" {
+				t.Errorf("%s %s tells it from %s:\n%s", method, out, gone, diff)
+			}
+		}
+		h.do("PUT", out, "x").want(h.do("PUT", gone, "x").status)
+		h.do("COPY", out, "", "Destination", "/dav/docs/in/taken").want(404)
+		h.do("COPY", "/dav/docs/in/a.txt", "", "Destination", out).want(h.do("COPY", "/dav/docs/in/a.txt", "", "Destination", gone).status)
+		h.do("PUT", "/dav/docs/in/a.txt", "x", "If", "<"+out+"> ("+lock+")").want(412)
+	}
+	ann.do("GET", "/dav/docs/none", "").want(404)
+}
+
 const (
 	lockBody  = `<lockinfo xmlns="DAV:"><lockscope><exclusive/></lockscope><locktype><write/></locktype><owner>o</owner></lockinfo>`
 	patchBody = `<propertyupdate xmlns="DAV:"><set><prop><x xmlns="urn:x">y</x></prop></set></propertyupdate>`

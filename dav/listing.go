@@ -25,25 +25,30 @@ func (l *listing) add(href, name string, dir bool, size int64, modified time.Tim
 	l.lines = append(l.lines, line{href, name, dir, size, modified})
 }
 
-// serve writes the page.
-func (l *listing) serve(w http.ResponseWriter, r *http.Request, title string) {
+// head writes the headers and tells whether the page is HTML.
+func (l *listing) head(w http.ResponseWriter, r *http.Request) (html bool) {
 	header := w.Header()
 	header.Set("Cache-Control", "private, no-cache")
 	header.Set("Content-Security-Policy", sandbox)
 	header.Set("Referrer-Policy", "no-referrer")
 	header.Set("Vary", "Accept")
-	var b []byte
-	if strings.Contains(r.Header.Get("Accept"), "text/html") {
+	header.Set("Content-Type", "text/plain; charset=utf-8")
+	if html = strings.Contains(r.Header.Get("Accept"), "text/html"); html {
 		header.Set("Content-Type", "text/html; charset=utf-8")
+	}
+	return html
+}
+
+// serve writes the page.
+func (l *listing) serve(w http.ResponseWriter, r *http.Request, title string) {
+	var b []byte
+	if l.head(w, r) {
 		b = l.html(title)
 	} else {
-		header.Set("Content-Type", "text/plain; charset=utf-8")
 		b = l.text()
 	}
-	header.Set("Content-Length", strconv.Itoa(len(b)))
-	if r.Method != http.MethodHead {
-		w.Write(b)
-	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
+	w.Write(b)
 }
 
 // text is a line an entry: its time, its size, its name; directories end in a slash.

@@ -232,6 +232,6 @@ func TestGet(t *testing.T) {
 	h.do("PUT", "/dav/d/<&>.txt", "x").want(201)
 	h.do("GET", "/dav/d", "").want(200).headed("Content-Type", "text/plain; charset=utf-8").has("<&>.txt")
 	h.do("GET", "/dav/d/", "", "Accept", "text/html").want(200).has(`<a href="/dav/d/%3C%26%3E.txt">&lt;&amp;&gt;.txt</a>`).lacks("<&>")
-	h.do("HEAD", "/dav/d", "").want(200)
+	h.do("HEAD", "/dav/d", "", "Accept", "text/html").want(200).headed("Content-Type", "text/html; charset=utf-8")
 	h.do("GET", "/sessions/", "").want(200)
 }

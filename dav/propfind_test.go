@@ -60,6 +60,7 @@ func TestPropfindGolden(t *testing.T) {
 		headed("Preference-Applied", "return=minimal").golden("minimal.xml")
 	agent.do("PROPFIND", "/dav/d", `<propfind xmlns="DAV:" xmlns:v="urn:varve"><allprop/><include><v:layer/><v:sha256/></include></propfind>`,
 		"Depth", "1,noroot", "User-Agent", "Microsoft-WebDAV-MiniRedir/10.0.22631").want(207).golden("include-lean-noroot.xml")
+	agent.do("PROPFIND", "/dav/d", "", "Depth", "1", "Prefer", "depth-noroot").want(207).lacks("<D:href>/dav/d/</D:href>").has("<D:href>/dav/d/%C3%BC.bin<")
 	agent.do("PROPFIND", "/dav/", `<propfind xmlns="DAV:"><prop><resourcetype/></prop></propfind>`, "Depth", "infinity").want(207).golden("infinity.xml")
 	agent.do("PROPFIND", "/", "", "Depth", "1").want(207).golden("roots.xml")
 	agent.do("PROPFIND", "/sessions", `<propfind xmlns="DAV:"><prop><displayname/><lockdiscovery/></prop></propfind>`).want(207).golden("sessions.xml")

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -29,24 +28,26 @@ func TestReplay(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal("no conversations", err)
 	}
-	for _, file := range files {
-		steps := readConversation(t, file)
-		name := strings.TrimSuffix(filepath.Base(file), ".replay")
-		for _, home := range []struct{ name, session string }{
-			{"user", "-"},
-			{"session", "replay-session"},
-		} {
+	for _, home := range []struct{ name, session string }{
+		{"user", "-"},
+		{"session", "replay-session"},
+	} {
+		h := newServer(t).agent("ann", home.session)
+		for _, file := range files {
+			name := strings.TrimSuffix(filepath.Base(file), ".replay")
+			h.do("MKCOL", "/dav/"+name, "").want(201)
 			t.Run(name+"/"+home.name, func(t *testing.T) {
-				s := newServer(t)
 				p := &player{t: t, vars: map[string]string{
-					"base": "/dav", "hostport": strings.TrimPrefix(s.url, "http://"), "origin": s.url, "url": s.url + "/dav",
+					"base": "/dav/" + name, "hostport": strings.TrimPrefix(h.url, "http://"),
+					"origin": h.url, "url": h.url + "/dav/" + name,
 				}}
 				p.auth = "Basic " + base64.StdEncoding.EncodeToString([]byte("ann:"+home.session))
 				defer p.close()
-				for _, step := range steps {
-					p.play(step)
+				for _, s := range readConversation(t, file) {
+					p.play(s)
 				}
 			})
+			h.do("DELETE", "/dav/"+name, "").want(204)
 		}
 	}
 }
@@ -278,6 +279,5 @@ func (p *player) check(where, c string, header http.Header, body string) {
 	}
 	if save && m != nil {
 		p.vars[name] = m[1]
-		p.vars[name+"_unescaped"], _ = url.PathUnescape(m[1])
 	}
 }

@@ -23,7 +23,7 @@ import (
 
 // server is a real store behind the real handler. Basic credentials name who
 // asks: the user is the account, the password its session, or "-" for the user's
-// own home.
+// own home; "ann;docs/in" is ann with a token confined to a path.
 type server struct {
 	t     *testing.T
 	url   string
@@ -81,7 +81,11 @@ func basic(h http.Handler) http.Handler {
 }
 
 func principal(account, session string) authz.Principal {
+	account, path, confined := strings.Cut(account, ";")
 	p := authz.Principal{Sub: account, Scopes: authz.Read | authz.Write, Path: ".", Mints: true}
+	if confined {
+		p.Path = path
+	}
 	if session != "-" {
 		p.Session = session
 	}
