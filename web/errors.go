@@ -158,6 +158,12 @@ func (s *Server) refuse(w *response, r *http.Request, err error) {
 	_, _ = w.Write(b.Bytes())
 }
 
+// Unauthorized answers a request whose token turned out further in not to count:
+// it is for a session of somebody else's. Nothing has been sent yet.
+func (s *Server) Unauthorized(w http.ResponseWriter, r *http.Request) {
+	s.refuse(&response{ResponseWriter: w}, r, authz.ErrUnauthorized)
+}
+
 // instance names the request a problem is about.
 func instance(w http.ResponseWriter) string {
 	return "urn:varve:request:" + w.Header().Get("X-Request-Id")

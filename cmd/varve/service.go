@@ -74,13 +74,16 @@ func openService(ctx context.Context, cfg serviceConfig) (*service, error) {
 func newHandler(cfg serviceConfig, log *history.Log, authority *authz.Authority) (http.Handler, error) {
 	store := layers.New(layers.Config{Log: log, Limits: cfg.limits})
 	cfg.dav.Store, cfg.dav.Log = store, cfg.web.Log
+	var outer *web.Server // knows how to challenge whom
+	cfg.dav.Unauthorized = func(w http.ResponseWriter, r *http.Request) { outer.Unauthorized(w, r) }
 	handler, err := dav.New(cfg.dav)
 	if err != nil {
 		return nil, err
 	}
 	cfg.web.Store, cfg.web.Authority, cfg.web.Version = store, authority, version()
 	cfg.web.DAV, cfg.web.DAVServes = handler, handler.Serves
-	return web.New(cfg.web)
+	outer, err = web.New(cfg.web)
+	return outer, err
 }
 
 // Close releases the store.
