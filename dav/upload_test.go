@@ -105,12 +105,9 @@ func TestBrokenOffUploadChangesNothing(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer conn.Close()
-				if _, err := io.WriteString(conn, request); err != nil {
-					t.Fatal(err)
-				}
-				if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
-					t.Fatal(err)
-				}
+				// The server may have answered and closed before all is sent.
+				_, _ = io.WriteString(conn, request)
+				_ = conn.(*net.TCPConn).CloseWrite()
 				in := bufio.NewReader(conn)
 				resp, err := http.ReadResponse(in, nil)
 				if err == nil && resp.StatusCode == http.StatusContinue {
