@@ -159,6 +159,9 @@ func (tx *Tx) children(layer Layer, dir string) (list []Head, err error) {
 	row := newHeadRow(layer, dir)
 	err = tx.query(selectChildren, []any{int64(layer), dir}, func(r sql.Row) error {
 		h, err := row.scanChild(tx, r)
+		if len(list) == cap(list) { // append would copy a long list five times over
+			list = slices.Grow(list, max(len(list), 16))
+		}
 		list = append(list, h)
 		return err
 	})

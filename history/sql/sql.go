@@ -5,6 +5,11 @@
 // Reading beyond a few connections a core only slows the writer down, so the
 // pool is small. Every connection keeps the statements it has prepared.
 //
+// Connections are the driver's own, through database/sql/driver; database/sql
+// itself serves only migrations. Its second pool, its locks and its scanning by
+// reflection were a quarter of the time a listing takes, and a plan that holds
+// the one writing connection has no use for them.
+//
 // All that is particular to SQLite stays in this package; what others send
 // through a Conn uses $1 parameters and SQL that PostgreSQL understands too.
 package sql
