@@ -39,7 +39,7 @@ func (h *Handler) propfind(w http.ResponseWriter, r *http.Request, t target) err
 			return err
 		}
 	}
-	tree := []relative{{".", l.Self}}
+	tree := append(make([]relative, 0, 1+len(l.Entries)), relative{".", l.Self})
 	switch {
 	case d == depthInfinite && l.Self.IsDir():
 		if tree, err = h.walk(r, t); err != nil {

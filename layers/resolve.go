@@ -278,7 +278,11 @@ func (b *bound) children(dir string, f found) ([]found, error) {
 
 // zip merges the sorted rows of several strata name by name.
 func (b *bound) zip(vis []int, rows [][]history.Head) ([]found, error) {
-	var all []found
+	most := 0
+	for _, i := range vis {
+		most += len(rows[i])
+	}
+	all := make([]found, 0, most)
 	for {
 		next, any := "", false
 		for _, i := range vis {
