@@ -17,6 +17,10 @@ type ifList struct {
 // lose the very thing that guards the write.
 var errIf = bad("the If header does not parse (RFC 4918, section 10.4)")
 
+// maxIfLists bounds the lists of an If header: each that is tagged costs a look
+// into the store.
+const maxIfLists = 100
+
 // parseIf reads an If header (RFC 4918, section 10.4.2) in one pass.
 func parseIf(s string) ([]ifList, error) {
 	var (
@@ -37,6 +41,9 @@ func parseIf(s string) ([]ifList, error) {
 			terms, rest, err := parseIfList(s[1:])
 			if err != nil {
 				return nil, err
+			}
+			if len(lists) == maxIfLists {
+				return nil, errIf
 			}
 			lists, tagged, s = append(lists, ifList{tag, terms}), false, rest
 		default:

@@ -2,6 +2,7 @@ package dav
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -31,7 +32,7 @@ func TestParseIf(t *testing.T) {
 
 func TestParseIfRefuses(t *testing.T) {
 	for _, in := range []string{
-		``, ` `, `x`, `()`, `(<a>`, `(<a`, `(<>)`, `(["a)`, `([a])`, `(["a"x])`, `(Not)`, `(Not Not <a>)`, `(<a>)x`,
+		strings.Repeat("(<a>)", maxIfLists+1), ``, ` `, `x`, `()`, `(<a>`, `(<a`, `(<>)`, `(["a)`, `([a])`, `(["a"x])`, `(Not)`, `(Not Not <a>)`, `(<a>)x`,
 		`</x>`, `</x> </y> (<a>)`, `</x> (<a>) </y>`, `(<a>) </x> (<b>)`, `(<a b>)`, `(<a<b>)`, `)`, `(<a>))`,
 	} {
 		if got, err := parseIf(in); !errors.Is(err, errIf) {

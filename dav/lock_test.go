@@ -99,6 +99,21 @@ func TestSharedLocks(t *testing.T) {
 	ann.do("UNLOCK", "/dav/f", "", "Lock-Token", anns).want(204)
 }
 
+// TestExplorerPatchesUnderItsLock: times and attributes may be set without the
+// token by whoever holds the lock, and by nobody else.
+func TestExplorerPatchesUnderItsLock(t *testing.T) {
+	s := newServer(t)
+	ann, bob := s.user("ann"), s.user("bob")
+	ann.do("PUT", "/dav/f", "x").want(201)
+	ann.do("LOCK", "/dav/f", lockBody).want(200)
+	const times = `<m:Win32LastModifiedTime>Mon, 15 Aug 2005 15:13:00 GMT</m:Win32LastModifiedTime>`
+	const body = `<D:propertyupdate xmlns:D="DAV:" xmlns:m="urn:schemas-microsoft-com:"><D:set><D:prop>%s</D:prop></D:set></D:propertyupdate>`
+	bob.do("PROPPATCH", "/dav/f", fmt.Sprintf(body, times)).want(423)
+	ann.do("PROPPATCH", "/dav/f", fmt.Sprintf(body, times)).want(207).has("200 OK")
+	ann.do("PROPPATCH", "/dav/f", fmt.Sprintf(body, times+"<D:other/>")).want(423)
+	ann.do("HEAD", "/dav/f", "").want(200).headed("Last-Modified", "Mon, 15 Aug 2005 15:13:00 GMT")
+}
+
 // TestConditions has RFC 9110's on every method that writes.
 func TestConditions(t *testing.T) {
 	h := newServer(t).user("ann")

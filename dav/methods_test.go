@@ -7,8 +7,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
+
+	"varve/layers"
 )
 
 // raw sends bytes as they are and returns the status of the answer.
@@ -234,4 +237,19 @@ func TestGet(t *testing.T) {
 	h.do("GET", "/dav/d/", "", "Accept", "text/html").want(200).has(`<a href="/dav/d/%3C%26%3E.txt">&lt;&amp;&gt;.txt</a>`).lacks("<&>")
 	h.do("HEAD", "/dav/d", "", "Accept", "text/html").want(200).headed("Content-Type", "text/html; charset=utf-8")
 	h.do("GET", "/sessions/", "").want(200)
+}
+
+// TestBigContentIsAFile: only an *os.File goes out by sendfile.
+func TestBigContentIsAFile(t *testing.T) {
+	s := newServer(t)
+	s.user("ann").do("PUT", "/dav/f", strings.Repeat("x", 100_000)).want(201)
+	who := layers.Caller{Principal: principal("ann", "-")}
+	f, err := s.store.View(who, layers.Scope{}).Open(t.Context(), "f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, ok := f.Content.(*os.File); !ok {
+		t.Errorf("content is a %T", f.Content)
+	}
 }

@@ -27,6 +27,9 @@ func (h *Handler) proppatch(w http.ResponseWriter, r *http.Request, t target) er
 	if err != nil {
 		return err
 	}
+	if err := h.lendTokens(r, t, patch, &c); err != nil {
+		return err
+	}
 	dead, mtime, refused := sortPatch(patch)
 	var e layers.Entry
 	if len(refused) > 0 {
@@ -46,6 +49,27 @@ func (h *Handler) proppatch(w http.ResponseWriter, r *http.Request, t target) er
 	m.buf = appendOutcome(m.buf, patch, refused)
 	m.buf = append(m.buf, "</D:response>"...)
 	m.end()
+	return nil
+}
+
+// lendTokens submits the caller's own locks on t for a patch of Explorer's
+// properties alone: Explorer and Office hold a lock but leave its token out when
+// they set times and attributes, and take a refusal for a failed save.
+func (h *Handler) lendTokens(r *http.Request, t target, patch []layers.PropPatch, c *layers.Cond) error {
+	for _, p := range patch {
+		if p.Space != msNS {
+			return nil
+		}
+	}
+	l, err := t.view.List(r.Context(), t.name, layers.ListOptions{Locks: true})
+	if err != nil {
+		return err
+	}
+	for _, lock := range l.Locks {
+		if lock.Mine && lock.Covers(l.Self.Name) {
+			c.Tokens = append(c.Tokens, lock.Token)
+		}
+	}
 	return nil
 }
 

@@ -18,8 +18,6 @@ import (
 	"testing"
 
 	"varve/dav"
-	"varve/history"
-	"varve/layers"
 )
 
 const old = "the old content, which is whole"
@@ -128,12 +126,7 @@ func TestBrokenOffUploadChangesNothing(t *testing.T) {
 // TestBrokenOffUploadOverHTTP2 resets the stream in the middle of a body, and
 // sends less than was announced.
 func TestBrokenOffUploadOverHTTP2(t *testing.T) {
-	log, err := history.Open(t.Context(), history.Options{Dir: t.TempDir(), Durability: "normal"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	h, err := dav.New(dav.Config{Store: layers.New(layers.Config{Log: log})})
+	h, err := dav.New(dav.Config{Store: newServer(t).store})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,14 +14,22 @@ var errXML = bad("the body is not well-formed XML with namespaces")
 // errDeep refuses a body nested beyond layers.Limits.XMLDepth.
 var errDeep = bad("the body is nested too deeply")
 
+// maxBindings bounds the namespace declarations in scope, and maxAttrs the
+// attributes of an element: looking up a prefix walks through them.
+const (
+	maxBindings = 256
+	maxAttrs    = 64
+)
+
 // xmlReader reads the XML of a request. It keeps its own stack of open elements
 // over encoding/xml's raw tokens: that bounds the depth, checks what the raw
 // tokens leave unchecked, and knows the prefixes in scope, which the value of a
 // dead property must carry along.
 type xmlReader struct {
-	raw  *xml.Decoder
-	deep int // most open elements
-	open []openElement
+	raw   *xml.Decoder
+	deep  int // most open elements
+	open  []openElement
+	bound int // declarations in scope
 }
 
 // openElement is one whose end has not come yet.
@@ -29,6 +37,7 @@ type openElement struct {
 	tag      xml.Name // as written: prefix and local name
 	name     xml.Name // resolved
 	bindings []binding
+	declared int    // how many of them it was read with
 	lang     string // xml:lang in scope
 }
 
@@ -150,6 +159,7 @@ func (x *xmlReader) token() (xml.Token, error) {
 		if len(x.open) == 0 || x.top().tag != t.Name {
 			return nil, errXML
 		}
+		x.bound -= x.top().declared
 		x.open = x.open[:len(x.open)-1]
 	case xml.Directive:
 		return nil, errXML
@@ -179,6 +189,10 @@ func (x *xmlReader) push(t xml.StartElement) error {
 		case a.Name.Space == "xml" && a.Name.Local == "lang":
 			e.lang = a.Value
 		}
+	}
+	e.declared = len(e.bindings)
+	if x.bound += e.declared; x.bound > maxBindings || len(t.Attr) > maxAttrs {
+		return errXML
 	}
 	x.open = append(x.open, e)
 	return x.resolve(t)

@@ -44,6 +44,9 @@ var malformed = []string{
 	`<?xml version="1.0" encoding="EBCDIC"?><propfind xmlns="DAV:"><allprop/></propfind>`,
 	strings.Repeat(`<a xmlns="DAV:">`, 33) + strings.Repeat(`</a>`, 33),
 	`<propfind xmlns="DAV:">` + strings.Repeat("<x>", 1000),
+	`<propfind xmlns="DAV:"` + strings.Repeat(` a=""`, 1000) + `><allprop/></propfind>`,
+	`<propfind xmlns="DAV:">` +
+		strings.Repeat(`<a`+strings.Repeat(` xmlns:a="b"`, 60)+`>`, 5) + strings.Repeat(`</a>`, 5) + `</propfind>`,
 	"<propfind xmlns=\"DAV:\"><prop>\x00</prop></propfind>", "<propfind xmlns=\"DAV:\"><prop>\xff</prop></propfind>",
 }
 
