@@ -1,0 +1,361 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"varve/history/blob"
+)
+
+// world drives a log and its model with the same random changes.
+type world struct {
+	t     *testing.T
+	rand  *rand.Rand
+	log   *Log
+	model *model
+	texts []string
+	clock time.Time
+}
+
+func (w *world) now() time.Time {
+	// The clock goes back at times; commit times do not.
+	return w.clock.Add(time.Duration(w.rand.IntN(1000)-500) * time.Millisecond)
+}
+
+// Elements that sort around the slash and the dot.
+var elements = []string{"a", "b", "a.b", "a0", "!x", "a-", "Z", "é", "aa"}
+
+func pick[T any](w *world, list []T) T { return list[w.rand.IntN(len(list))] }
+
+func (w *world) layer() Layer {
+	if len(w.model.sessions) == 0 || w.rand.IntN(2) == 0 {
+		return Shared
+	}
+	return pick(w, w.model.sessions).Layer
+}
+
+// directory picks a directory there is in layer.
+func (w *world) directory(layer Layer) string {
+	dirs := []string{"."}
+	for _, h := range w.model.below(layer, ".", Live, true) {
+		if h.Kind == Dir && strings.Count(h.Name, "/") < 4 {
+			dirs = append(dirs, h.Name)
+		}
+	}
+	return pick(w, dirs)
+}
+
+func (w *world) account() Account {
+	return Account{Issuer: pick(w, []string{"", "idp"}), Sub: pick(w, []string{"ann", "bob"})}
+}
+
+// change plans something valid, reading through tx as it goes.
+func (w *world) change(tx *Tx) *Change {
+	layer := w.layer()
+	k := Key{layer, join(w.directory(layer), pick(w, elements))}
+	c := &Change{Op: OpPut, Owner: w.account(), Agent: "model", Actor: Actor{Account: w.account()}}
+	switch old := w.model.at(k, Live); w.rand.IntN(10) {
+	case 0:
+		w.session(tx, c)
+	case 1:
+		c.Op = OpDelete
+		w.remove(tx, c, k)
+	case 2:
+		c.Op, c.Renews = OpRenew, []Key{k, {layer, "a"}}
+		if k.Name == "a" {
+			c.Renews = c.Renews[:1]
+		}
+	case 3, 4:
+		c.Op = OpMkdir
+		v := Version{Layer: layer, Name: k.Name, Kind: Dir, Flags: Flags(w.rand.IntN(4)), Node: old.Node,
+			Props: []Prop{{"DAV:", "x", "en", strings.Repeat("p", w.rand.IntN(40))}}, Tier: "standard"}
+		if old.Kind != Dir {
+			v.Node = NewNode
+		}
+		c.Versions = []Version{v}
+	default:
+		if len(w.model.below(k.Layer, k.Name, Live, true)) > 0 {
+			w.remove(tx, c, k)
+			c.Versions = slices.DeleteFunc(c.Versions, func(v Version) bool { return v.Name == k.Name })
+		}
+		c.Versions = append(c.Versions, w.file(c, k))
+	}
+	return c
+}
+
+// remove makes k and what is below it gaps, or k a whiteout.
+func (w *world) remove(tx *Tx, c *Change, k Key) {
+	list, err := tx.Below(k.Layer, k.Name, Live, MaxEntries)
+	if err != nil {
+		w.t.Fatalf("Below(%v): %v", k, err)
+	}
+	for _, h := range list {
+		c.Versions = append(c.Versions, Version{Layer: k.Layer, Name: h.Name, Node: h.Node})
+	}
+	c.Versions = append(c.Versions, Version{Layer: k.Layer, Name: k.Name, Kind: pick(w, []Kind{Gap, Whiteout})})
+}
+
+func (w *world) file(c *Change, k Key) Version {
+	u := upload(w.t, w.log, strings.Repeat(pick(w, w.texts), 1+w.rand.IntN(2)))
+	c.Uploads = []*blob.Upload{u}
+	return Version{Layer: k.Layer, Name: k.Name, Kind: File, Content: u.Info, Charge: u.Size, Spelling: "spelt",
+		Type: "text/plain", Mtime: time.Unix(int64(w.rand.IntN(3)), 5).UTC(), Origin: Ref{3, 4}, Base: 5, From: Ref{6, 7},
+		Predecessor: Ref{8, 9}}
+}
+
+func (w *world) session(tx *Tx, c *Change) {
+	c.Op = OpSession
+	if len(w.model.sessions) > 0 && w.rand.IntN(3) == 0 {
+		s := pick(w, w.model.sessions)
+		c.Session = &Session{ID: s.ID, Name: "renamed", Sealed: w.clock, Freeze: tx.Seq()}
+		return
+	}
+	layer, err := tx.NewLayer()
+	if err != nil {
+		w.t.Fatalf("NewLayer: %v", err)
+	}
+	id := fmt.Sprintf("session-%d", len(w.model.sessions))
+	c.Session = &Session{ID: id, Layer: layer, Owner: w.account(), Name: "new"}
+}
+
+// step commits a few changes in one batch and compares what was written.
+func (w *world) step() {
+	w.clock = w.clock.Add(time.Duration(w.rand.IntN(3)) * time.Second)
+	var batch []*request
+	for range 1 + w.rand.IntN(6) {
+		batch = append(batch, &request{ctx: w.t.Context(), plan: func(tx *Tx) (*Change, error) {
+			if w.rand.IntN(3) == 0 {
+				w.check(tx)
+			}
+			c := w.change(tx)
+			w.model.apply(c, tx.Now())
+			return c, nil
+		}})
+	}
+	w.log.answer(batch)
+	for _, r := range batch {
+		if r.err != nil {
+			w.t.Fatalf("Commit: %v", r.err)
+		}
+		for _, v := range r.change.Versions {
+			if want := w.model.at(Key{v.Layer, v.Name}, v.Seq); !equal(v, want) {
+				w.t.Fatalf("change %d wrote\n%s", v.Seq, gocmp.Diff(want, v))
+			}
+		}
+	}
+}
+
+func equal(a, b any) bool { return gocmp.Equal(a, b, cmpopts.EquateEmpty()) }
+
+// check compares what a Tx says with the model, at some moment.
+func (w *world) check(tx *Tx) {
+	w.t.Helper()
+	if tx.Seq() != w.model.seq {
+		w.t.Fatalf("Seq = %d, want %d", tx.Seq(), w.model.seq)
+	}
+	at := Live
+	if w.rand.IntN(2) == 0 {
+		at = 1 + Seq(w.rand.Int64N(int64(w.model.seq)))
+	}
+	layer := w.layer()
+	var keys []Key
+	want := map[Key]Head{}
+	for range w.rand.IntN(20) {
+		k := Key{layer, join(w.directory(layer), pick(w, elements))}
+		keys = append(keys, k)
+		if v := w.model.at(k, at); v.Kind != Gap {
+			want[k] = w.model.head(v, at)
+		}
+		w.checkLast(tx, k)
+	}
+	got, err := tx.Heads(keys, at)
+	if err != nil || !equal(got, want) {
+		w.t.Fatalf("Heads(%v, %d): %v\n%s", keys, at, err, gocmp.Diff(want, got))
+	}
+	w.checkSums(tx)
+	// What reads a range settles what is pending: after it, or not at all.
+	if w.rand.IntN(2) == 0 {
+		return
+	}
+	for _, k := range keys {
+		w.checkVersion(tx, w.model.at(k, Live))
+	}
+	for _, dir := range []string{".", w.directory(layer), "a", "none"} {
+		w.checkDir(tx, layer, dir, at)
+	}
+	w.checkSessions(tx)
+}
+
+func (w *world) checkDir(tx *Tx, layer Layer, dir string, at Seq) {
+	w.t.Helper()
+	got, err := tx.Children(layer, dir, at)
+	if want := w.model.below(layer, dir, at, false); err != nil || !equal(got, want) {
+		w.t.Fatalf("Children(%d, %q, %d): %v\n%s", layer, dir, at, err, gocmp.Diff(want, got))
+	}
+	all, err := tx.Below(layer, dir, at, MaxEntries)
+	want := w.model.below(layer, dir, at, true)
+	seen := map[string]bool{dir: true}
+	for _, h := range all {
+		if p := parent(Key{layer, h.Name}).Name; !seen[p] {
+			w.t.Fatalf("Below(%d, %q, %d): %q comes before %q", layer, dir, at, h.Name, p)
+		}
+		seen[h.Name] = true
+	}
+	slices.SortFunc(all, func(a, b Head) int { return strings.Compare(a.Name, b.Name) })
+	if err != nil || !equal(all, want) {
+		w.t.Fatalf("Below(%d, %q, %d): %v\n%s", layer, dir, at, err, gocmp.Diff(want, all))
+	}
+	if len(want) > 0 {
+		if _, err := tx.Below(layer, dir, at, len(want)-1); !errors.Is(err, ErrTooManyEntries) {
+			w.t.Fatalf("Below with a limit of one less = %v, want ErrTooManyEntries", err)
+		}
+	}
+	real, err := tx.Real(layer, dir, at)
+	wantReal := slices.ContainsFunc(want, func(h Head) bool { return isReal(&h.Version) })
+	if err != nil || real != wantReal {
+		w.t.Fatalf("Real(%d, %q, %d) = %v, %v, want %v", layer, dir, at, real, err, wantReal)
+	}
+}
+
+func (w *world) checkLast(tx *Tx, k Key) {
+	w.t.Helper()
+	last, err := tx.Last(k)
+	if want := w.model.at(k, Live); want.Seq == 0 {
+		if !errors.Is(err, fs.ErrNotExist) {
+			w.t.Fatalf("Last(%v) = %v, want fs.ErrNotExist", k, err)
+		}
+	} else if err != nil || !equal(last, want) {
+		w.t.Fatalf("Last(%v): %v\n%s", k, err, gocmp.Diff(want, last))
+	}
+}
+
+func (w *world) checkVersion(tx *Tx, want Version) {
+	w.t.Helper()
+	if want.Kind < File {
+		return
+	}
+	v, err := tx.Version(Ref{want.Node, want.Seq})
+	if err != nil || !equal(v, want) {
+		w.t.Fatalf("Version(%d, %d): %v\n%s", want.Node, want.Seq, err, gocmp.Diff(want, v))
+	}
+}
+
+func (w *world) checkSums(tx *Tx) {
+	w.t.Helper()
+	for a, want := range w.model.usage {
+		if got, err := tx.Usage(a); err != nil || got != want {
+			w.t.Fatalf("Usage(%v) = %d, %v, want %d", a, got, err, want)
+		}
+	}
+	for _, want := range w.model.sessions {
+		if got, err := tx.Session(want.ID); err != nil || !equal(got, want) {
+			w.t.Fatalf("Session(%s): %v\n%s", want.ID, err, gocmp.Diff(want, got))
+		}
+	}
+}
+
+func (w *world) checkSessions(tx *Tx) {
+	w.t.Helper()
+	newest := slices.Clone(w.model.sessions)
+	slices.Reverse(newest)
+	var got []Session
+	for after := ""; ; after = got[len(got)-1].ID {
+		page, err := tx.Sessions(Account{}, after, 3)
+		if err != nil {
+			w.t.Fatalf("Sessions: %v", err)
+		}
+		if got = append(got, page...); len(page) < 3 {
+			break
+		}
+	}
+	if !equal(got, newest) {
+		w.t.Fatalf("Sessions:\n%s", gocmp.Diff(newest, got))
+	}
+	ann := Account{Sub: "ann"}
+	own, err := tx.Sessions(ann, "", 100)
+	want := slices.DeleteFunc(newest, func(s Session) bool { return s.Owner != ann })
+	if err != nil || !equal(own, want) {
+		w.t.Fatalf("Sessions(ann): %v\n%s", err, gocmp.Diff(want, own))
+	}
+}
+
+func TestModel(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	if s := os.Getenv("VARVE_SEED"); s != "" {
+		seed, _ = strconv.ParseUint(s, 10, 64)
+	}
+	t.Logf("VARVE_SEED=%d", seed)
+	w := &world{t: t, rand: rand.New(rand.NewPCG(seed, 0)), clock: time.Unix(1e9, 0)}
+	w.model = &model{versions: map[Layer]map[string][]Version{}, usage: map[Account]int64{}}
+	for i := range 30 {
+		w.texts = append(w.texts, strings.Repeat(strconv.Itoa(i), i))
+	}
+	opts := Options{Dir: t.TempDir(), Inline: 20, Now: w.now}
+	w.log = openLog(t, opts)
+	first := Change{Versions: []Version{{Layer: Shared, Name: ".", Kind: Dir}}}
+	w.model.apply(&first, fromNanos(w.log.last.time))
+	for i := range long(t, 60, 1500) {
+		w.step()
+		view(t, w.log, func(tx *Tx) error { w.check(tx); return nil })
+		if i%50 == 49 {
+			w.verify()
+			w.reopen(opts)
+		}
+	}
+	w.verify()
+	explain(t, w.log)
+}
+
+func (w *world) reopen(opts Options) {
+	if err := w.log.Close(); err != nil {
+		w.t.Fatalf("Close: %v", err)
+	}
+	w.log = openLog(w.t, opts)
+}
+
+func (w *world) verify() {
+	w.t.Helper()
+	if _, err := w.log.Collect(context.Background()); err != nil {
+		w.t.Fatalf("Collect: %v", err)
+	}
+	wantClean(w.t, w.log)
+	for _, s := range w.model.sessions {
+		for name := range w.model.versions[s.Layer] {
+			v := w.model.at(Key{s.Layer, name}, Live)
+			if v.Kind != File {
+				continue
+			}
+			if got := content(w.t, w.log, v.Content.Ref); int64(len(got)) != v.Content.Size {
+				w.t.Fatalf("content of %q at %d has %d bytes, want %d", v.Name, v.Seq, len(got), v.Content.Size)
+			}
+		}
+	}
+}
+
+// wantClean verifies a log that nothing should be wrong in.
+func wantClean(t testing.TB, l *Log) Report {
+	t.Helper()
+	r, err := l.Verify(t.Context(), nil)
+	if err != nil {
+		t.Fatalf("Verify: %v", err)
+	}
+	for _, p := range r.Problems {
+		t.Errorf("Verify: %s: %s", p.Kind, p.Text)
+	}
+	if r.Orphans+r.Spooled > 0 {
+		t.Errorf("Verify: %d orphans, %d spooled, want none", r.Orphans, r.Spooled)
+	}
+	return r
+}
