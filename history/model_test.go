@@ -11,7 +11,6 @@ import (
 	"time"
 )
 
-
 // long is how much of the long form of a test to run, from VARVE_LONG: 0 to 1.
 func long(t testing.TB, short, most int) int {
 	f, err := strconv.ParseFloat(cmp.Or(os.Getenv("VARVE_LONG"), "0"), 64)
