@@ -14,9 +14,12 @@ import (
 // davNS is the namespace of RFC 4918.
 const davNS = "DAV:"
 
-// maxAsked bounds how many properties one PROPFIND may name: each is answered
-// for each entry.
-const maxAsked = 256
+// maxAsked bounds how many properties one PROPFIND may name, and maxAskedBytes
+// what they are called together: each is answered for each entry.
+const (
+	maxAsked      = 256
+	maxAskedBytes = 16 << 10
+)
 
 // body reads a whole XML body of at most limit bytes.
 func body(r *http.Request, limit int64) ([]byte, error) {
@@ -90,12 +93,13 @@ func parsePropfind(body []byte, deep int) (asked, error) {
 
 // names reads the names of the children of the innermost element.
 func (x *xmlReader) names(to *[]xml.Name) error {
+	var size int
 	for {
 		name, ok, err := x.child()
 		if err != nil || !ok {
 			return err
 		}
-		if len(*to) >= maxAsked {
+		if size += len(name.Space) + len(name.Local); len(*to) >= maxAsked || size > maxAskedBytes {
 			return bad("too many properties asked for at once")
 		}
 		*to = append(*to, name)

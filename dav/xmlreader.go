@@ -30,6 +30,7 @@ type xmlReader struct {
 	deep  int // most open elements
 	open  []openElement
 	bound int // declarations in scope
+	room  int // bytes that inner may still return
 }
 
 // openElement is one whose end has not come yet.
@@ -47,7 +48,7 @@ type binding struct{ prefix, uri string }
 // newXMLReader reads body, nested at most deep elements.
 func newXMLReader(body []byte, deep int) *xmlReader {
 	body = bytes.TrimPrefix(body, []byte("\ufeff"))
-	return &xmlReader{raw: xml.NewDecoder(bytes.NewReader(body)), deep: deep}
+	return &xmlReader{raw: xml.NewDecoder(bytes.NewReader(body)), deep: deep, room: 4*len(body) + 1024}
 }
 
 // root reads up to the root element's start.
@@ -118,7 +119,9 @@ func (x *xmlReader) skip() error {
 }
 
 // inner reads past the end of the innermost open element and returns its
-// content, with every prefix it uses declared inside. Comments are dropped.
+// content, with every prefix it uses declared inside. Comments are dropped. What
+// would become much larger than the body (a long namespace, declared once outside
+// and used by a hundred thousand children) is refused.
 func (x *xmlReader) inner() (string, error) {
 	var b []byte
 	for base := len(x.open); ; {
@@ -131,12 +134,16 @@ func (x *xmlReader) inner() (string, error) {
 			b = x.appendStart(b, t, base)
 		case xml.EndElement:
 			if len(x.open) < base {
+				x.room -= len(b)
 				return string(b), nil
 			}
 			b = append(b, '<', '/')
 			b = append(appendTag(b, t.Name), '>')
 		case xml.CharData:
 			b = appendText(b, string(t))
+		}
+		if len(b) > x.room {
+			return "", errXML
 		}
 	}
 }

@@ -56,6 +56,8 @@ func TestParsersRefuse(t *testing.T) {
 		`<lockinfo xmlns="DAV:"><lockscope><shared/></lockscope></lockinfo>`,
 		`<lockinfo xmlns="DAV:"><lockscope><no/></lockscope><locktype><write/></locktype></lockinfo>`,
 		`<propertyupdate xmlns="DAV:"/>`, `<mkcol/>`,
+		`<propertyupdate xmlns="DAV:" xmlns:p="`+strings.Repeat("u", 1000)+`"><set><prop><x>`+strings.Repeat("<p:q/>", 10_000)+`</x></prop></set></propertyupdate>`,
+		`<propfind xmlns="DAV:"><prop xmlns:p="`+strings.Repeat("u", 1000)+`">`+strings.Repeat("<p:q/>", 100)+`</prop></propfind>`,
 		`<propfind xmlns="DAV:"><prop>`+strings.Repeat("<x/>", 1000)+`</prop></propfind>`) {
 		_, propfind := parsePropfind([]byte(in), deep)
 		_, update := parsePropertyUpdate([]byte(in), deep)
