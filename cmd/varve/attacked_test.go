@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,11 +23,10 @@ import (
 // a secret, and "idp" with an RSA key.
 type attacked struct {
 	*isolated
-	own     ed25519.PrivateKey
-	kid     string
-	idp     *rsa.PrivateKey
-	idpPEM  []byte // its public key as the operator configured it
-	changes int    // of the sentinel
+	own    ed25519.PrivateKey
+	kid    string
+	idp    *rsa.PrivateKey
+	idpPEM []byte // its public key as the operator configured it
 }
 
 func newAttacked(t *testing.T) *attacked {
@@ -51,9 +49,7 @@ func newAttacked(t *testing.T) *attacked {
 		t.Fatal(err)
 	}
 	w.isolated = &isolated{server: startServer(t, "--config", writeFile(t, "config.json", string(config)))}
-	if w.keys, err = authz.OpenKeys(filepath.Join(w.dir, "keys")); err != nil {
-		t.Fatal(err)
-	}
+	w.openKeys()
 	w.readKey()
 	for _, name := range []string{"file.txt", "mine.txt"} {
 		w.ok("PUT", "/shared/"+name, w.mint(authz.Claims{Sub: "ann"}), "of shared")
@@ -78,26 +74,6 @@ func (w *attacked) readKey() {
 	var set struct{ Keys []struct{ Kid string } }
 	w.decode(w.line(w.t).ask(raw{method: "GET", target: "/.well-known/jwks.json"}), &set)
 	w.kid = set.Keys[0].Kid
-}
-
-// seq is the newest change of the store, made by itself: two of them lie exactly
-// one apart when nothing changed in between.
-func (w *attacked) seq() int {
-	w.t.Helper()
-	w.changes++
-	var put struct{ Seq int }
-	w.decode(w.ok("PUT", "/api/home/files/sentinel", w.mint(authz.Claims{Sub: "ann"}), fmt.Sprint(w.changes)), &put)
-	return put.Seq
-}
-
-// changesNothing runs do and checks that no change came of it.
-func (w *attacked) changesNothing(t *testing.T, do func()) {
-	t.Helper()
-	before := w.seq()
-	do()
-	if after := w.seq(); after != before+1 {
-		t.Errorf("%d changes were made", after-before-1)
-	}
 }
 
 // forge signs claims of ann's. A nil value takes a header or claim away.

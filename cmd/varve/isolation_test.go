@@ -63,8 +63,12 @@ func (w *isolated) compare(t *testing.T, l *line, status int, r raw, credentials
 	t.Helper()
 	none := l.ask(w.never.about(r).with(credentials))
 	want := w.never.blank(none)
-	if inside := strings.Contains(r.target, "sessions/{sid}"); inside && r.method != http.MethodOptions {
-		exact := strings.HasSuffix(r.target, "/file.txt") && none.status != http.StatusMethodNotAllowed
+	if none.status/100 == 3 || none.status == http.StatusInternalServerError {
+		t.Errorf("%v = %s", r, none.whole)
+	}
+	dav, api := strings.HasPrefix(r.target, "/sessions/{sid}"), strings.HasPrefix(r.target, "/api/sessions/{sid}")
+	if (dav || api) && r.method != http.MethodOptions {
+		exact := strings.HasSuffix(r.target, "{sid}/file.txt") || strings.HasSuffix(r.target, "files/file.txt") && none.status != http.StatusMethodNotAllowed
 		if none.interim > 0 || none.status/100 != 4 || exact && none.status != status {
 			t.Errorf("%v = %d and %d interim answers, want %d", r, none.status, none.interim, status)
 		}

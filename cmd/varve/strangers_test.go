@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -37,7 +38,9 @@ type isolated struct {
 	keys               *authz.Keys
 	live, ended, never private
 	liveToken          string
+	bob, bobs          string // the token of a session of bob's, and its id
 	parties            []party
+	changes            int // of the sentinel
 }
 
 // party is somebody who may not see ann's sessions.
@@ -54,10 +57,7 @@ func newIsolated(t *testing.T) *isolated {
 	t.Helper()
 	secret := writeFile(t, "secret", strings.Repeat("s", 32))
 	w := &isolated{server: startServer(t, "--hs256-secret-file", secret, "--issuer-name", "platform", "--issuer-mints-sessions", "--log-level", "error")}
-	var err error
-	if w.keys, err = authz.OpenKeys(filepath.Join(w.dir, "keys")); err != nil {
-		t.Fatal(err)
-	}
+	w.openKeys()
 	ann := w.mint(authz.Claims{Sub: "ann"})
 	for _, name := range []string{"file.txt", "gone.txt", "only.txt"} {
 		w.ok("PUT", "/shared/"+name, ann, "of shared")
@@ -69,6 +69,35 @@ func newIsolated(t *testing.T) *isolated {
 	w.never = private{layers.NewSessionID(), strings.Repeat("0", len(w.live.lock)), "mt_" + strings.Repeat("0", len(w.live.mount)-3)}
 	w.invite(secret)
 	return w
+}
+
+// openKeys opens the keys that mint signs with.
+func (w *isolated) openKeys() {
+	w.t.Helper()
+	var err error
+	if w.keys, err = authz.OpenKeys(filepath.Join(w.dir, "keys")); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// seq is the newest change of the store, made by itself: two of them lie exactly
+// one apart when nothing changed in between.
+func (w *isolated) seq() int {
+	w.t.Helper()
+	w.changes++
+	var put struct{ Seq int }
+	w.decode(w.ok("PUT", "/api/home/files/sentinel", w.mint(authz.Claims{Sub: "ann"}), fmt.Sprint(w.changes)), &put)
+	return put.Seq
+}
+
+// changesNothing runs do and checks that no change came of it.
+func (w *isolated) changesNothing(t *testing.T, do func()) {
+	t.Helper()
+	before := w.seq()
+	do()
+	if after := w.seq(); after != before+1 {
+		t.Errorf("%d changes were made", after-before-1)
+	}
 }
 
 // writeFile writes a file outside of the store and returns its name.
@@ -122,8 +151,9 @@ func (w *isolated) invite(secretFile string) {
 		w.ok("MKCOL", "/dav/box", token, "")
 		return token
 	}
-	bobs := layers.NewSessionID()
-	bobSession, annSession := own("bob", bobs), own("ann", layers.NewSessionID())
+	w.bobs = layers.NewSessionID()
+	w.bob = own("bob", w.bobs)
+	annSession := own("ann", layers.NewSessionID())
 	bob := w.mint(authz.Claims{Sub: "bob"})
 	expired, err := w.keys.Mint(time.Now().Add(-48*time.Hour), authz.Claims{Sub: "ann", Session: w.live.sid})
 	if err != nil {
@@ -138,13 +168,13 @@ func (w *isolated) invite(secretFile string) {
 	}
 	w.parties = []party{
 		{name: "another session of the owner", token: annSession, status: 404, walks: true},
-		{name: "another owner's session", token: bobSession, status: 404},
+		{name: "another owner's session", token: w.bob, status: 404},
 		{name: "another user", token: bob, status: 404, walks: true},
-		{name: "a mount token of another session", token: w.mount(bobSession), status: 404},
+		{name: "a mount token of another session", token: w.mount(w.bob), status: 404},
 		{name: "a mount token of another user", token: w.mount(bob), status: 404},
 		stranger("a read-only token", authz.Claims{Sub: "bob", Scopes: authz.Read}),
 		stranger("a token confined to a path", authz.Claims{Sub: "bob", Path: "box"}),
-		stranger("a session's token confined to a path", authz.Claims{Sub: "bob", Session: bobs, Path: "box"}),
+		stranger("a session's token confined to a path", authz.Claims{Sub: "bob", Session: w.bobs, Path: "box"}),
 		stranger("a session not made yet", authz.Claims{Sub: "bob", Session: layers.NewSessionID()}),
 		{name: "the owner without the right to read", token: w.mint(authz.Claims{Sub: "ann", Scopes: authz.Write | authz.Share}), status: 404, owner: true},
 		{name: "a namesake of another issuer", token: platformToken(w.t, jwt.MapClaims{"sub": "ann"}), status: 404},
