@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -48,7 +49,7 @@ func (s *Server) postUploads(w *response, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	form, err := r.MultipartReader()
+	form, err := formOf(r)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errMultipart, err)
 	}
@@ -73,6 +74,19 @@ func (s *Server) postUploads(w *response, r *http.Request) error {
 	}
 	return writeJSON(w, http.StatusCreated, out)
 }
+
+// formOf is the form in a request. Only its last boundary ends a form:
+// mime/multipart takes a body that ends in the header of a part for the end, too.
+func formOf(r *http.Request) (*multipart.Reader, error) {
+	whole := r.WithContext(r.Context())
+	whole.Body = io.NopCloser(io.MultiReader(r.Body, strings.NewReader("\r\n"), cutOff{}))
+	return whole.MultipartReader()
+}
+
+// cutOff is read where nothing should be read any more.
+type cutOff struct{}
+
+func (cutOff) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 // receive takes in all parts of the form.
 func (u *upload) receive(form *multipart.Reader) error {

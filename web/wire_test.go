@@ -58,6 +58,8 @@ func TestCutBodies(t *testing.T) {
 		{"JSON", "POST /api/shared/move HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + ann + "\r\nContent-Length: 100\r\n\r\n{\"from\"", 400},
 		{"a form", "POST /api/uploads?overwrite=1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + ann + "\r\nContent-Length: 1000\r\n" +
 			"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\nContent-Disposition: form-data; name=f; filename=a\r\n\r\nhalf", 400},
+		{"a form that ends in the header of a part", "POST /api/uploads?overwrite=1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + ann + "\r\nContent-Length: 92\r\n" +
+			"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\nContent-Disposition: form-data; name=f; filename=a\r\n\r\nnew\r\n--b\r\nContent-Disposition: fo", 400},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if status, err := w.raw(tt.text, true); err == nil && status != tt.status {
