@@ -256,3 +256,32 @@ func (c *cutter) put(path, content string) (etag string) {
 	h, _ := c.s.must("GET", path, c.token, "")
 	return h.Get("ETag")
 }
+
+// TestCutOffForm: a form of several files that breaks off stores none of them.
+func TestCutOffForm(t *testing.T) {
+	full(t)
+	s := startServer(t)
+	c := newCutter(t, s, "/api/uploads/")
+	part := func(file, content string) string {
+		return "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"" + file + "\"\r\n\r\n" + content + "\r\n"
+	}
+	form := part("new.bin", whole) + part("old.bin", whole) + "--b--\r\n"
+	for _, n := range []int{0, 3, 50, 60_000, len(part("new.bin", whole)), len(part("new.bin", whole)) + 50, 150_000, len(form) - len("--b--\r\n"), len(form) - len("--\r\n")} {
+		for _, declared := range []int{len(form), n} { // the connection breaks off, or only the form does
+			c.sent++
+			agent := fmt.Sprintf("upload-%d", c.sent)
+			conn := s.dial().(*net.TCPConn)
+			fmt.Fprintf(conn, "POST /api/uploads?overwrite=1 HTTP/1.1\r\nHost: x\r\nUser-Agent: %s\r\nAuthorization: Bearer %s\r\n"+
+				"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: %d\r\n\r\n%s", agent, c.token, declared, form[:n])
+			if declared > n {
+				if err := conn.CloseWrite(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c.expect(conn, http.StatusBadRequest)
+			c.served("form", agent)
+		}
+		c.each(fmt.Sprintf("form after %d bytes", n), func(_, agent string) { s.must("GET", "/healthz", c.token, "", "User-Agent: "+agent) })
+	}
+	c.finish()
+}
