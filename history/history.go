@@ -207,6 +207,11 @@ var (
 	ErrTooManyEntries = errors.New("too many entries for one change")
 	// ErrDamaged: stored bytes do not match their digest or their row.
 	ErrDamaged = errors.New("stored data is damaged")
+	// ErrShort, ErrDigest, ErrTooLarge: a body is not what was announced; see
+	// blob.Store.Receive.
+	ErrShort    = blob.ErrShort
+	ErrDigest   = blob.ErrDigest
+	ErrTooLarge = blob.ErrTooLarge
 	// ErrInUse: another process holds the store's lock.
 	ErrInUse = errors.New("store is in use by another process")
 )

@@ -17,6 +17,15 @@ import (
 	"varve/history/sql"
 )
 
+// What Log and Tx take and give of the packages below, for callers that know
+// only this one.
+type (
+	Upload = blob.Upload
+	Expect = blob.Expect
+	Digest = blob.Digest
+	Row    = sql.Row
+)
+
 // Options of a Log. Only Dir is needed.
 type Options struct {
 	// Dir is the store's directory; it is made with mode 0700 if missing.

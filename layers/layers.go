@@ -33,7 +33,6 @@ import (
 
 	"varve/authz"
 	"varve/history"
-	"varve/history/blob"
 )
 
 // What dav and web need of the log, handed on.
@@ -41,7 +40,7 @@ type (
 	Seq     = history.Seq
 	Ref     = history.Ref
 	Prop    = history.Prop
-	Digest  = blob.Digest
+	Digest  = history.Digest
 	Session = history.Session
 	Version = history.Version
 )
@@ -63,9 +62,9 @@ var (
 	ErrSealed        = errors.New("session has ended")                               // 403
 	ErrOverlap       = errors.New("source and destination overlap")                  // 403
 	ErrNameTooLong   = errors.New("name too long")                                   // 414
-	ErrTooLarge      = blob.ErrTooLarge                                              // 413
-	ErrShort         = blob.ErrShort                                                 // 400
-	ErrDigest        = blob.ErrDigest                                                // 400
+	ErrTooLarge      = history.ErrTooLarge                                           // 413
+	ErrShort         = history.ErrShort                                              // 400
+	ErrDigest        = history.ErrDigest                                             // 400
 	ErrFull          = history.ErrFull                                               // 507
 	ErrTooMany       = history.ErrTooManyEntries                                     // 507, with a hint to split
 	ErrDamaged       = history.ErrDamaged                                            // 500

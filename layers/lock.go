@@ -14,7 +14,6 @@ import (
 
 	"varve/authz"
 	"varve/history"
-	"varve/history/sql"
 )
 
 // Lock is a write lock (RFC 4918, section 6). Locks belong to a principal, not
@@ -75,7 +74,7 @@ func (b *bound) locks(name string, tree bool) ([]Lock, error) {
 		args, where = args[:2], "true"
 	}
 	var locks []Lock
-	err := b.tx.Rows(selectLocks+where+" ORDER BY name, token", args, func(r sql.Row) error {
+	err := b.tx.Rows(selectLocks+where+" ORDER BY name, token", args, func(r history.Row) error {
 		l, err := b.scanLock(r)
 		locks = append(locks, l)
 		return err
@@ -83,7 +82,7 @@ func (b *bound) locks(name string, tree bool) ([]Lock, error) {
 	return locks, err
 }
 
-func (b *bound) scanLock(r sql.Row) (Lock, error) {
+func (b *bound) scanLock(r history.Row) (Lock, error) {
 	var l Lock
 	var holder history.Actor
 	var seconds, expires int64
@@ -219,7 +218,7 @@ func (b *bound) grantable(name string, opts LockOptions) error {
 	}
 	var n int
 	err = b.tx.Rows(`SELECT count(*) FROM lock WHERE layer = $1`, []any{int64(b.strata[0].layer)},
-		func(r sql.Row) error { return r.Scan(&n) })
+		func(r history.Row) error { return r.Scan(&n) })
 	if err == nil && n >= b.store.limits.Locks {
 		err = ErrTooManyLocks
 	}

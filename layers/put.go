@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"varve/history"
-	"varve/history/blob"
 )
 
 // PutOptions of a Put. Body is required.
@@ -28,13 +27,13 @@ type Result struct {
 }
 
 // noExpectation is what is asked of a body of varve's own.
-var noExpectation = blob.Expect{Size: -1}
+var noExpectation = history.Expect{Size: -1}
 
 // Staged is a body that was received whole for a name and not yet committed.
 type Staged struct {
 	name   string
 	opts   PutOptions
-	upload *blob.Upload
+	upload *history.Upload
 }
 
 // Put writes a whole file. Nothing of the old content changes before the body
@@ -54,7 +53,7 @@ func (v *View) Put(ctx context.Context, name string, opts PutOptions) (Result, e
 // Receive checks that name may be written, then reads the body whole. What it
 // returns goes to PutAll or Drop.
 func (v *View) Receive(ctx context.Context, name string, opts PutOptions) (*Staged, error) {
-	want := blob.Expect{Size: opts.Length, Digests: opts.Digests}
+	want := history.Expect{Size: opts.Length, Digests: opts.Digests}
 	var byQuota bool
 	err := v.read(ctx, "put", name, func(b *bound) error {
 		_, err := b.admitFile(key(name), opts.Cond, max(opts.Length, 0))
@@ -140,7 +139,7 @@ func (b *bound) admitFile(name string, c Cond, size int64) (place, error) {
 
 // content is what a file is to hold.
 type content struct {
-	upload *blob.Upload
+	upload *history.Upload
 	mime   string
 	mtime  time.Time // zero: the commit's time
 }
