@@ -9,32 +9,37 @@ import (
 )
 
 var (
-	selectBlobs = rowsOf(`SELECT hash, id FROM blob WHERE hash IN (VALUES `, 1, `)`)
+	selectBlobs = rowsOf(`SELECT hash, id, locator FROM blob WHERE hash IN (VALUES `, 1, `)`)
 	// Should somebody else have stored the same meanwhile, theirs stands.
 	insertBlobs = rowsOf(`INSERT INTO blob (hash, size, sha1, md5, crc32, encoding, locator, data) VALUES `, 8,
 		` ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING hash, id, locator`)
 )
+
+const mendBlob = `UPDATE blob SET locator = $1, data = $2 WHERE id = $3`
 
 const addStored = `UPDATE stat SET value = value + $1 WHERE name = 'stored'`
 
 // writeBlobs finds the rows of all contents that pending versions have, and
 // adds those that are missing from the uploads.
 func (b *batch) writeBlobs() (map[blob.Ref]int64, error) {
-	ids, err := b.blobs()
+	ids, files, err := b.blobs()
 	if err != nil {
 		return nil, err
 	}
 	var fresh []any
 	for ref, u := range b.uploads {
-		if ids[ref] != 0 {
+		locator, data := placed(u)
+		switch {
+		case ids[ref] == 0:
+			fresh = append(fresh, ref[:], u.Size, u.SHA1[:], u.MD5[:], int64(u.CRC32), 0, locator, data)
+		case files[ref] == "" || b.l.blobs.Whole(files[ref], u.Size):
 			b.surplus = append(b.surplus, u)
-			continue
+		default: // its file was lost or set aside: here it is again
+			if err := b.exec(mendBlob, []any{locator, data, ids[ref]}); err != nil {
+				return nil, err
+			}
+			b.stored = append(b.stored, u)
 		}
-		var locator, data any = nil, u.Data
-		if u.Data == nil {
-			locator, data = string(u.Locator), nil
-		}
-		fresh = append(fresh, ref[:], u.Size, u.SHA1[:], u.MD5[:], int64(u.CRC32), 0, locator, data)
 	}
 	if err := b.insertBlobs(ids, fresh); err != nil {
 		return nil, err
@@ -47,9 +52,18 @@ func (b *batch) writeBlobs() (map[blob.Ref]int64, error) {
 	return ids, nil
 }
 
-// blobs finds the rows there are; those that are missing get 0.
-func (b *batch) blobs() (map[blob.Ref]int64, error) {
-	ids := map[blob.Ref]int64{}
+// placed is where a row keeps the content of u.
+func placed(u *blob.Upload) (locator, data any) {
+	if u.Data == nil {
+		return string(u.Locator), nil
+	}
+	return nil, u.Data
+}
+
+// blobs finds the rows there are, and the files of those that have one; rows
+// that are missing get 0.
+func (b *batch) blobs() (map[blob.Ref]int64, map[blob.Ref]blob.Locator, error) {
+	ids, files := map[blob.Ref]int64{}, map[blob.Ref]blob.Locator{}
 	for i := range b.changes {
 		for j := range b.changes[i].entries {
 			if e := &b.changes[i].entries[j]; e.Kind == File {
@@ -64,12 +78,16 @@ func (b *batch) blobs() (map[blob.Ref]int64, error) {
 	for ref := range ids {
 		args = append(args, ref[:])
 	}
-	return ids, selectBlobs.ask(args, func(text string, args []any) error {
+	return ids, files, selectBlobs.ask(args, func(text string, args []any) error {
 		return b.c.Query(text, args, func(r sql.Row) error {
 			var hash []byte
 			var id int64
-			err := r.Scan(&hash, &id)
+			var locator *string
+			err := r.Scan(&hash, &id, &locator)
 			ids[blob.Ref(hash)] = id
+			if locator != nil {
+				files[blob.Ref(hash)] = blob.Locator(*locator)
+			}
 			return err
 		})
 	})

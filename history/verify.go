@@ -56,6 +56,7 @@ type verifier struct {
 	tx          *Tx
 	done, total int64
 	progress    func(done, total int64)
+	damaged     func(*stored) error // what to do with content that is not what it was
 
 	// What the changes add up to, to be held against the tables that keep it.
 	usage    map[usageKey]int64
@@ -71,7 +72,7 @@ func (l *Log) Verify(ctx context.Context, progress func(done, total int64)) (Rep
 	if progress == nil {
 		progress = func(int64, int64) {}
 	}
-	v := &verifier{ctx: ctx, progress: progress,
+	v := &verifier{ctx: ctx, progress: progress, damaged: func(*stored) error { return nil },
 		usage: map[usageKey]int64{}, sessions: map[string]Session{}, renewed: map[Key]Seq{}}
 	err := l.View(ctx, func(tx *Tx) error {
 		v.tx = tx
@@ -86,7 +87,7 @@ func (l *Log) Verify(ctx context.Context, progress func(done, total int64)) (Rep
 		return nil
 	})
 	if err == nil {
-		err = v.blobs(l)
+		err = v.blobs(l, 0, 1)
 	}
 	if err == nil {
 		err = v.files(l)

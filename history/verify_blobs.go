@@ -2,6 +2,7 @@ package history
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -20,18 +21,35 @@ type stored struct {
 }
 
 const (
-	verifyBlobs = `SELECT id, hash, size, sha1, md5, crc32, locator, data FROM blob WHERE id > $1 ORDER BY id LIMIT $2`
-	pageBlobs   = 256
+	verifyBlobs = `SELECT id, hash, size, sha1, md5, crc32, locator, data FROM blob
+		WHERE id > $1 AND id % $2 = $3 ORDER BY id LIMIT $4`
+	pageBlobs = 256
 )
 
-// blobs reads all content. Rows come in pages, so that no snapshot is held
-// while files are read; what is collected meanwhile lies in the bin long enough.
-func (v *verifier) blobs(l *Log) error {
+// Scrub reads one part of parts of all content again and sets files aside that
+// are damaged: their content is an ErrDamaged from then on, not wrong bytes, until
+// somebody uploads it again. Part by part, day by day, everything is read.
+func (l *Log) Scrub(ctx context.Context, part, parts int) (Report, error) {
+	v := &verifier{ctx: ctx, progress: func(int64, int64) {}}
+	v.damaged = func(b *stored) error {
+		if b.locator == nil {
+			return nil
+		}
+		return l.blobs.SetAside(blob.Locator(*b.locator))
+	}
+	err := v.blobs(l, part%parts, parts)
+	return v.Report, err
+}
+
+// blobs reads all content whose id leaves part when divided by
+// parts. Rows come in pages, so that no snapshot is held while files are read;
+// what is collected meanwhile lies in the bin long enough.
+func (v *verifier) blobs(l *Log, part, parts int) error {
 	last := int64(0)
 	for {
 		var page []stored
 		err := l.View(v.ctx, func(tx *Tx) (err error) {
-			page, err = storedAfter(tx, last)
+			page, err = storedAfter(tx, last, part, parts)
 			return err
 		})
 		if err != nil || len(page) == 0 {
@@ -52,8 +70,8 @@ func (v *verifier) blobs(l *Log) error {
 	}
 }
 
-func storedAfter(tx *Tx, id int64) (page []stored, err error) {
-	err = tx.query(verifyBlobs, []any{id, pageBlobs}, func(r sql.Row) error {
+func storedAfter(tx *Tx, id int64, part, parts int) (page []stored, err error) {
+	err = tx.query(verifyBlobs, []any{id, parts, part, pageBlobs}, func(r sql.Row) error {
 		var b stored
 		var hash, sha1, md5 []byte
 		err := r.Scan(&b.id, &hash, &b.info.Size, &sha1, &md5, &b.info.CRC32, &b.locator, &b.data)
@@ -81,12 +99,15 @@ func (v *verifier) blob(l *Log, b *stored) error {
 		content = f
 	}
 	got, err := blob.Describe(content)
-	if err != nil {
+	switch {
+	case err != nil:
 		v.report(BadBlob, "blob %s cannot be read: %v", b.info.Ref, err)
-	} else if got != b.info {
+	case got != b.info:
 		v.report(BadBlob, "blob %s of %d bytes is now %s of %d bytes", b.info.Ref, b.info.Size, got.Ref, got.Size)
+	default:
+		return nil
 	}
-	return nil
+	return v.damaged(b)
 }
 
 // files counts the files that nothing names.

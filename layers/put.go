@@ -122,7 +122,6 @@ func (v *View) putAll(ctx context.Context, staged []*Staged) ([]Result, error) {
 		results[i] = v.result(change, p.name, p.win == nil)
 		if results[i].Entry.Name == "" { // renewed, no version written
 			results[i].Entry = v.written(&p.own.Version)
-			v.Drop(staged[i])
 		}
 	}
 	return results, nil
@@ -167,6 +166,7 @@ func (d *draft) put(p place, spelling string, c content) error {
 		if !changes(own.Version, c) {
 			d.change.Renews = append(d.change.Renews, history.Key{Layer: d.layer, Name: p.name})
 			d.change.Op = history.OpRenew
+			d.change.Uploads = append(d.change.Uploads, c.upload) // should the store have lost it
 			return nil
 		}
 		v.Charge = 0

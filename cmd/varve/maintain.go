@@ -29,7 +29,9 @@ func maintain(ctx context.Context, store *history.Log, log zerolog.Logger) {
 		case <-next.C:
 			next.Reset(maintainEvery)
 		}
-		if err := tidy(ctx, store, log); err != nil && ctx.Err() == nil {
+		day := int(time.Now().Unix() / int64(24*time.Hour/time.Second))
+		err := errors.Join(tidy(ctx, store, log), scrub(ctx, store, day, log))
+		if err != nil && ctx.Err() == nil {
 			log.Error().Err(err).Msg("maintenance")
 		}
 	}
@@ -43,4 +45,18 @@ func tidy(ctx context.Context, store *history.Log, log zerolog.Logger) error {
 	swept, sweepErr := store.Sweep(ctx, history.Grace)
 	log.Info().Int("collected", collected).Int("emptied", emptied).Int("swept", swept).Msg("maintenance")
 	return errors.Join(collectErr, emptyErr, sweepErr)
+}
+
+// scrubParts is in how many days all content is read again.
+const scrubParts = 30
+
+// scrub reads the day's part of all content and says what is damaged.
+func scrub(ctx context.Context, store *history.Log, day int, log zerolog.Logger) error {
+	report, err := store.Scrub(ctx, day, scrubParts)
+	for _, p := range report.Problems {
+		log.Error().Str("kind", string(p.Kind)).Msg(p.Text)
+	}
+	log.Info().Int64("blobs", report.Blobs).Int64("bytes", report.Bytes).
+		Int("damaged", len(report.Problems)+report.Omitted).Msg("scrub")
+	return err
 }

@@ -69,7 +69,7 @@ func OpenForReading(dir string, opts Options) *Store {
 // makeDirs makes all directories at once, so that no upload has to make (and
 // sync) one on its way.
 func (s *Store) makeDirs() error {
-	dirs := []string{s.dir, s.tmp()}
+	dirs := []string{s.dir, s.tmp(), s.aside()}
 	for i := range 256 {
 		dirs = append(dirs, filepath.Join(s.dir, fmt.Sprintf("%02x", i)))
 	}
@@ -91,6 +91,31 @@ func (s *Store) makeDirs() error {
 }
 
 func (s *Store) tmp() string { return filepath.Join(s.dir, "tmp") }
+
+// aside is where damaged files go: out of use, but kept for whoever can mend them.
+func (s *Store) aside() string { return filepath.Join(s.dir, "damaged") }
+
+// SetAside takes the damaged file at l out of use.
+func (s *Store) SetAside(l Locator) error {
+	path, err := s.path(l)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(path, filepath.Join(s.aside(), string(l))); err != nil {
+		return err
+	}
+	return errors.Join(s.syncDir(s.aside()), s.syncDir(filepath.Dir(path)))
+}
+
+// Whole tells whether there is a file of size bytes at l.
+func (s *Store) Whole(l Locator, size int64) bool {
+	path, err := s.path(l)
+	if err != nil {
+		return false
+	}
+	info, err := os.Stat(path)
+	return err == nil && info.Size() == size
+}
 
 func (s *Store) syncDir(dir string) error {
 	d, err := os.Open(dir)
