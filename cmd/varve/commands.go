@@ -18,6 +18,8 @@ type commands struct {
 	Token   tokenCmd   `cmd:"" help:"Make a token for a user or a session."`
 	Session sessionCmd `cmd:"" help:"Create, list, show and end sessions."`
 	Verify  verifyCmd  `cmd:"" help:"Read a whole store and report what is damaged."`
+	Bench   benchCmd   `cmd:"" help:"Measure varve against other WebDAV servers on this machine."`
+	Bare    bareCmd    `cmd:"" name:"bench-bare" hidden:""`
 	Topics  helpCmd    `cmd:"" name:"help" help:"Explain a command or a topic."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
