@@ -29,6 +29,7 @@ func TestEverySentinelHasAVerdict(t *testing.T) {
 		"ErrPrecondition": {layers.ErrPrecondition, 412}, "ErrLocked": {layers.ErrLocked, 423},
 		"ErrLockToken": {layers.ErrLockToken, 409}, "ErrTooManyLocks": {layers.ErrTooManyLocks, 507},
 		"ErrQuota": {layers.ErrQuota, 507}, "ErrReadOnly": {layers.ErrReadOnly, 403}, "ErrSealed": {layers.ErrSealed, 403},
+		"ErrScope": {layers.ErrScope, 403}, "ErrRoot": {layers.ErrRoot, 403},
 		"ErrOverlap": {layers.ErrOverlap, 403}, "ErrNameTooLong": {layers.ErrNameTooLong, 414},
 		"ErrTooLarge": {layers.ErrTooLarge, 413}, "ErrShort": {layers.ErrShort, 400}, "ErrDigest": {layers.ErrDigest, 400},
 		"ErrFull": {layers.ErrFull, 507}, "ErrTooMany": {layers.ErrTooMany, 507}, "ErrDamaged": {layers.ErrDamaged, 500},

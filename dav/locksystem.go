@@ -158,7 +158,7 @@ func lockError(err error) error {
 		return webdav.ErrLocked
 	case errors.Is(err, layers.ErrPrecondition), errors.Is(err, layers.ErrLockToken):
 		return webdav.ErrNoSuchLock
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, layers.ErrReadOnly):
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, layers.ErrReadOnly), errors.Is(err, layers.ErrScope):
 		return webdav.ErrForbidden
 	}
 	return err

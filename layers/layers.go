@@ -59,6 +59,8 @@ var (
 	ErrTooManyLocks  = errors.New("too many locks in this tree")                     // 507
 	ErrQuota         = errors.New("quota exceeded")                                  // 507
 	ErrReadOnly      = errors.New("read-only here")                                  // 403
+	ErrScope         = errors.New("token lacks scope write")                         // 403
+	ErrRoot          = errors.New("is the root of a tree")                           // 403
 	ErrSealed        = errors.New("session has ended")                               // 403
 	ErrOverlap       = errors.New("source and destination overlap")                  // 403
 	ErrNameTooLong   = errors.New("name too long")                                   // 414

@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -392,12 +393,38 @@ func TestRefusals(t *testing.T) {
 		{"move into itself", overlap("d", "d/e/x"), ErrOverlap},
 		{"move onto an ancestor", overlap("d/e", "d"), ErrOverlap},
 		{"move onto itself", overlap("f", "f"), ErrOverlap},
-		{"move of the root", overlap(".", "x"), fs.ErrPermission},
+		{"move of the root", overlap(".", "x"), ErrRoot},
 		{"copy without overwrite", kept, ErrPrecondition},
-		{"remove the root", root, fs.ErrPermission},
+		{"remove the root", root, ErrRoot},
 		{"move of nothing", missing, fs.ErrNotExist},
 	} {
 		ann.want(c.what, c.want, c.got)
 	}
 	ann.shows("d/", "d/e/", "f=1")
+}
+
+// TestTransferNamesTheEndAtFault: an error names the source or the destination,
+// whichever is to blame.
+func TestTransferNamesTheEndAtFault(t *testing.T) {
+	w := newWorld(t)
+	ann := w.User("ann")
+	ann.mkdir("d").put("f", "1").put("g", "2")
+	ctx := t.Context()
+	for _, c := range []struct{ from, to, want string }{
+		{"f", "g", "g"},
+		{"f", "none/x", "none/x"},
+		{"f", "g/x", "g/x"},
+		{"d", "d/x", "d/x"},
+		{"none", "x", "none"},
+		{"none", "none/x", "none"},
+	} {
+		_, moved := ann.Move(ctx, c.from, c.to, CopyOptions{})
+		_, copied := ann.Copy(ctx, ann.View, c.from, c.to, CopyOptions{})
+		for op, err := range map[string]error{"Move": moved, "Copy": copied} {
+			var pe *fs.PathError
+			if !errors.As(err, &pe) || pe.Path != c.want {
+				t.Errorf("%s(%s, %s) = %v, want it to name %s", op, c.from, c.to, err, c.want)
+			}
+		}
+	}
 }

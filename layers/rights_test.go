@@ -52,7 +52,19 @@ func TestWhoMayWrite(t *testing.T) {
 	reader := user("ann")
 	reader.Scopes = authz.Read
 	ro := hand{w.store.View(reader, Scope{}), w}
-	ro.want("writing with a read-only token", ErrReadOnly, ro.tryPut("x", "", Cond{}))
+	ro.want("writing with a token that may only read", ErrScope, ro.tryPut("x", "", Cond{}))
+	ro.want("asking whether it may", ErrScope, ro.MayWrite(ctx, "x"))
+	roShared := hand{w.store.View(Caller{Principal: authz.Principal{
+		Sub: "ann", Session: "session-two", Scopes: authz.Read, Path: ".",
+	}}, Scope{Kind: SharedOnly}), w}
+	roShared.want("a session that may only read writing shared", ErrReadOnly, roShared.tryPut("x", "", Cond{}))
+	nosy := user("bob")
+	nosy.Scopes = authz.Read
+	stranger := hand{w.store.View(nosy, Scope{Kind: SessionView, Session: "session-one"}), w}
+	stranger.want("a stranger that may only read", fs.ErrNotExist, stranger.tryPut("x", "", Cond{}))
+	stranger.want("a stranger asking whether it may", fs.ErrNotExist, stranger.MayWrite(ctx, "x"))
+	past := hand{ro.At(w.log.Seq()), w}
+	past.want("writing the past", ErrReadOnly, past.tryPut("x", "", Cond{}))
 	foreign := agent("ann", "session-new")
 	foreign.Mints = false
 	strange := hand{w.store.View(foreign, Scope{}), w}
@@ -134,6 +146,7 @@ func TestSessions(t *testing.T) {
 		{user("ann"), "../../etc/passwd", "", fs.ErrInvalid},
 		{user("ann"), "", "bad\x00name", fs.ErrInvalid},
 		{agent("ann", one.ID), "", "", fs.ErrPermission},
+		{Caller{Principal: authz.Principal{Sub: "ann", Scopes: authz.Read, Path: "."}}, "", "", ErrScope},
 		{Caller{}, "", "", authz.ErrUnauthorized},
 	} {
 		if _, err := w.store.CreateSession(ctx, c.who, c.id, c.name); !errors.Is(err, c.want) {

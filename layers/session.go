@@ -27,7 +27,7 @@ func NewSessionID() string {
 
 // CreateSession makes a session that who's account owns. An empty id makes one;
 // an id that was ever used is fs.ErrExist. Sessions make no sessions:
-// fs.ErrPermission.
+// fs.ErrPermission; nor do tokens without scope write: ErrScope.
 func (s *Store) CreateSession(ctx context.Context, who Caller, id, name string) (Session, error) {
 	if id == "" {
 		id = NewSessionID()
@@ -36,8 +36,10 @@ func (s *Store) CreateSession(ctx context.Context, who Caller, id, name string) 
 		switch {
 		case who.Sub == "":
 			return nil, authz.ErrUnauthorized
-		case who.Session != "" || !who.Scopes.Has(authz.Write):
+		case who.Session != "":
 			return nil, fs.ErrPermission
+		case !who.Scopes.Has(authz.Write):
+			return nil, ErrScope
 		case !sessionID.MatchString(id) || !nameable(name):
 			return nil, fs.ErrInvalid
 		}

@@ -133,8 +133,10 @@ func (b *bound) may(a authz.Action, name string) error {
 		return fs.ErrNotExist
 	case a == authz.See:
 		return nil
-	case !authz.Allows(b.who.Principal, a, b.target) || b.at != Live:
+	case b.at != Live:
 		return ErrReadOnly
+	case !authz.Allows(b.who.Principal, a, b.target):
+		return b.refusal(a)
 	case b.session != nil && !b.session.Sealed.IsZero():
 		return ErrSealed
 	case b.session == nil && b.target.Session != "" && !b.who.Mints:
@@ -143,6 +145,17 @@ func (b *bound) may(a authz.Action, name string) error {
 		return fs.ErrPermission
 	}
 	return nil
+}
+
+// refusal is why the caller may not do a to the tree: ErrScope if its token only
+// needs scope write for it. Whoever asks may see the tree.
+func (b *bound) refusal(a authz.Action) error {
+	with := b.who.Principal
+	with.Scopes |= authz.Write
+	if authz.Allows(with, a, b.target) {
+		return ErrScope
+	}
+	return ErrReadOnly
 }
 
 // read runs fn over one consistent read of the view.
@@ -183,4 +196,10 @@ func (v *View) Writable(ctx context.Context, name string) (bool, error) {
 		return nil
 	})
 	return ok, err
+}
+
+// MayWrite is nil, or the error that any write to name would be refused with:
+// fs.ErrNotExist, ErrReadOnly, ErrScope, ErrSealed or fs.ErrPermission.
+func (v *View) MayWrite(ctx context.Context, name string) error {
+	return v.read(ctx, "probe", name, func(b *bound) error { return b.may(authz.Change, key(name)) })
 }

@@ -154,7 +154,9 @@ func (b *bound) admitDiscard(name string, c Cond) (place, error) {
 		return p, fs.ErrNotExist
 	case err != nil:
 		return p, err
-	case name == "." || b.target.Session == "":
+	case name == ".":
+		return p, ErrRoot
+	case b.target.Session == "":
 		return p, fs.ErrPermission
 	}
 	if err := b.unlocked(touch{name: name, member: true, tree: true}, c); err != nil {
@@ -174,7 +176,7 @@ func (b *bound) admitShown(name string, t touch, c Cond) (place, error) {
 	case p.win == nil:
 		return p, fs.ErrNotExist
 	case name == ".":
-		return p, fs.ErrPermission
+		return p, ErrRoot
 	}
 	return p, nil
 }
@@ -259,6 +261,7 @@ func (v *View) fits(props []Prop) error {
 
 // Copy makes dst in v a copy of name in src, as one change and without moving
 // bytes. An existing dst is replaced if Overwrite (ErrPrecondition otherwise).
+// An error names dst if that is at fault, else name.
 func (v *View) Copy(ctx context.Context, src *View, name, dst string, opts CopyOptions) (Result, error) {
 	var created bool
 	change, err := v.write(ctx, "copy", name, history.OpCopy, func(d *draft) error {
@@ -268,7 +271,7 @@ func (v *View) Copy(ctx context.Context, src *View, name, dst string, opts CopyO
 		}
 		to, err := d.destination(from, key(dst), opts, v.Same(src), d.weight(from))
 		if err != nil {
-			return err
+			return pathError("copy", dst, err)
 		}
 		created = to.win == nil
 		return d.transfer(from, to, spelled(dst), opts, false)
@@ -279,7 +282,8 @@ func (v *View) Copy(ctx context.Context, src *View, name, dst string, opts CopyO
 	return v.result(change, key(dst), created), nil
 }
 
-// Move moves name to dst, as one change and without moving bytes.
+// Move moves name to dst, as one change and without moving bytes. An error
+// names dst if that is at fault, else name.
 func (v *View) Move(ctx context.Context, name, dst string, opts CopyOptions) (Result, error) {
 	var created bool
 	change, err := v.write(ctx, "move", name, history.OpMove, func(d *draft) error {
@@ -293,7 +297,7 @@ func (v *View) Move(ctx context.Context, name, dst string, opts CopyOptions) (Re
 		}
 		to, err := d.destination(from, key(dst), opts, true, 0)
 		if err != nil {
-			return err
+			return pathError("move", dst, err)
 		}
 		created = to.win == nil
 		d.unlockTree(p.name)

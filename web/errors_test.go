@@ -30,7 +30,7 @@ func TestEverySentinelHasAStatus(t *testing.T) {
 		"ErrSealed": {layers.ErrSealed, 403}, "ErrOverlap": {layers.ErrOverlap, 409}, "ErrNameTooLong": {layers.ErrNameTooLong, 414},
 		"ErrTooLarge": {layers.ErrTooLarge, 413}, "ErrShort": {layers.ErrShort, 400}, "ErrDigest": {layers.ErrDigest, 400},
 		"ErrFull": {layers.ErrFull, 507}, "ErrTooMany": {layers.ErrTooMany, 507}, "ErrDamaged": {layers.ErrDamaged, 500},
-		"ErrRecentFailure": {layers.ErrRecentFailure, 409},
+		"ErrRecentFailure": {layers.ErrRecentFailure, 409}, "ErrScope": {layers.ErrScope, 403}, "ErrRoot": {layers.ErrRoot, 403},
 	}
 	for _, name := range sentinelsOf(t, "../layers") {
 		if _, ok := sentinels[name]; !ok {

@@ -62,7 +62,10 @@ func TestCutBodies(t *testing.T) {
 			"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\nContent-Disposition: form-data; name=f; filename=a\r\n\r\nnew\r\n--b\r\nContent-Disposition: fo", 400},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if status, err := w.raw(tt.text, true); err == nil && status != tt.status {
+			// Of one that is whole by its length nothing is cut: to the server a
+			// client that has sent all and closes has gone away.
+			whole := strings.Contains(tt.text, "Content-Length: 92\r\n")
+			if status, err := w.raw(tt.text, !whole); err == nil && status != tt.status {
 				t.Errorf("got %d, want %d", status, tt.status)
 			}
 			if got := w.want(200, "GET", "/api/uploads/a", ann, ""); got.body != "old" || got.header.Get("ETag") != etag {
