@@ -36,7 +36,7 @@ func explain(t *testing.T, l *Log) {
 
 func verifying(query string) bool {
 	for _, v := range []string{verifyTotal, verifyIntegrity, verifyForeignKeys, verifyUsage, verifyStored,
-		verifySessions, verifyChanges, verifyVersions, verifyRenewals, verifyHeads, verifyNewest, verifyBlobs} {
+		verifySessions, verifyChanges, verifyVersions, verifyRenewals, verifyHeads, verifyNewest, verifyBlobs, verifyNamed} {
 		if query == v {
 			return true
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"time"
@@ -89,8 +90,9 @@ func (v *verifier) blob(l *Log, b *stored) error {
 	if b.locator != nil {
 		f, err := l.blobs.Open(blob.Locator(*b.locator))
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
-			v.report(MissingBlob, "file %s is missing", *b.locator)
-			return nil
+			name, err := v.named(l, b)
+			v.report(MissingBlob, "file %s is missing; %s", *b.locator, name)
+			return err
 		}
 		if err != nil {
 			return err
@@ -98,23 +100,66 @@ func (v *verifier) blob(l *Log, b *stored) error {
 		defer f.Close()
 		content = f
 	}
-	got, err := blob.Describe(content)
-	switch {
-	case err != nil:
-		v.report(BadBlob, "blob %s cannot be read: %v", b.info.Ref, err)
-	case got != b.info:
-		v.report(BadBlob, "blob %s of %d bytes is now %s of %d bytes", b.info.Ref, b.info.Size, got.Ref, got.Size)
-	default:
+	got, readErr := blob.Describe(content)
+	if readErr == nil && got == b.info {
 		return nil
+	}
+	name, err := v.named(l, b)
+	if err != nil {
+		return err
+	}
+	if readErr != nil {
+		v.report(BadBlob, "blob %s cannot be read: %v; %s", b.info.Ref, readErr, name)
+	} else {
+		v.report(BadBlob, "blob %s of %d bytes is now %s of %d bytes; %s", b.info.Ref, b.info.Size, got.Ref, got.Size, name)
 	}
 	return v.damaged(b)
 }
 
-// files counts the files that nothing names.
+const (
+	verifyNamed = `SELECT layer, dir, name FROM version WHERE blob = $1 ORDER BY layer, dir, name LIMIT 1`
+	verifyOwner = `SELECT id FROM session WHERE layer = $1`
+)
+
+// named says where the content of a blob belongs: the first name that has or had it.
+func (v *verifier) named(l *Log, b *stored) (where string, err error) {
+	err = l.View(v.ctx, func(tx *Tx) error {
+		var k Key
+		where = "no name has it"
+		err := tx.query(verifyNamed, []any{b.id}, func(r sql.Row) error {
+			var dir, base string
+			err := r.Scan(&k.Layer, &dir, &base)
+			k.Name = join(dir, base)
+			where = fmt.Sprintf("%q in shared has or had it", k.Name)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return tx.query(verifyOwner, []any{int64(k.Layer)}, func(r sql.Row) error {
+			var id string
+			err := r.Scan(&id)
+			where = fmt.Sprintf("%q in session %s has or had it", k.Name, id)
+			return err
+		})
+	})
+	return where, err
+}
+
+// files counts the files that nothing names. Its directories were all made with
+// the store, so that one is missing is a problem of the store, not of reading it.
 func (v *verifier) files(l *Log) (err error) {
-	if v.Spooled, err = l.blobs.Spooled(); err != nil {
-		return err
+	if v.Spooled, err = l.blobs.Spooled(); err == nil {
+		err = v.orphans(l)
 	}
+	if path, ok := errors.AsType[*fs.PathError](err); ok && errors.Is(err, fs.ErrNotExist) {
+		v.report(MissingBlob, "directory %s is missing", path.Path)
+		return nil
+	}
+	return err
+}
+
+func (v *verifier) orphans(l *Log) error {
 	return l.blobs.Walk(func(at blob.Locator, _ time.Time) error {
 		known, err := l.known(v.ctx, at)
 		if err == nil && !known {

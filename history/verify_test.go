@@ -63,8 +63,33 @@ func TestVerifyFindsDamagedFiles(t *testing.T) {
 			if err := tt.damage(largeFile(t, dir)); err != nil {
 				t.Fatal(err)
 			}
-			wantProblem(t, dir, tt.want)
+			text := wantProblem(t, dir, tt.want)
+			if want := `"d/large" in session sess-1`; !strings.Contains(text, want) {
+				t.Errorf("problem = %q, want %s in it", text, want)
+			}
 		})
+	}
+}
+
+func TestVerifyFindsMissingDirectories(t *testing.T) {
+	for _, gone := range []string{"blobs", "blobs/tmp", "blobs/00"} {
+		dir := damaged(t)
+		if err := os.RemoveAll(filepath.Join(dir, gone)); err != nil {
+			t.Fatal(err)
+		}
+		l, err := OpenForReading(t.Context(), Options{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := l.Verify(t.Context(), nil)
+		if err := errors.Join(err, l.Close()); err != nil {
+			t.Fatalf("Verify without %s: %v", gone, err)
+		}
+		if !slices.ContainsFunc(r.Problems, func(p Problem) bool {
+			return p.Kind == MissingBlob && strings.HasPrefix(p.Text, "directory ") && strings.Contains(p.Text, gone)
+		}) {
+			t.Errorf("Verify without %s found %v", gone, r.Problems)
+		}
 	}
 }
 
@@ -129,8 +154,8 @@ func TestVerifyFindsDamagedRows(t *testing.T) {
 	}
 }
 
-// wantProblem verifies a store that has a problem of that kind.
-func wantProblem(t *testing.T, dir string, want ProblemKind) {
+// wantProblem verifies a store that has a problem of that kind and returns its text.
+func wantProblem(t *testing.T, dir string, want ProblemKind) string {
 	t.Helper()
 	l, err := OpenForReading(t.Context(), Options{Dir: dir})
 	if err != nil {
@@ -141,9 +166,11 @@ func wantProblem(t *testing.T, dir string, want ProblemKind) {
 	if err != nil {
 		t.Fatalf("Verify: %v", err)
 	}
-	if !slices.ContainsFunc(r.Problems, func(p Problem) bool { return p.Kind == want }) {
-		t.Errorf("Verify found %v, want one of kind %s", r.Problems, want)
+	at := slices.IndexFunc(r.Problems, func(p Problem) bool { return p.Kind == want })
+	if at < 0 {
+		t.Fatalf("Verify found %v, want one of kind %s", r.Problems, want)
 	}
+	return r.Problems[at].Text
 }
 
 func TestVerifyCounts(t *testing.T) {
