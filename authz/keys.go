@@ -214,6 +214,12 @@ func newJTI() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
+// isJTI tells whether newJTI could have made id.
+func isJTI(id string) bool {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(id)
+	return err == nil && len(b) == 8
+}
+
 // JWKS is the JSON Web Key Set others verify varve's own tokens with.
 func (k *Keys) JWKS() ([]byte, error) {
 	type public struct {

@@ -107,7 +107,8 @@ func (p Principal) covers(q Principal) bool {
 //
 // Everybody may revoke the token they came with, and mount tokens with no more
 // rights than their own; a user with scope write and no path, any of its
-// account; an operator, any. Of others fs.ErrNotExist.
+// account; an operator, any. Of others fs.ErrNotExist, and of what cannot be the
+// id of a token of by's account: varve has no list of the JWTs it made.
 func (a *Authority) Revoke(ctx context.Context, by Principal, id string) error {
 	if by.Sub == "" {
 		return fmt.Errorf("%w: nobody revokes nothing", ErrUnauthorized)
@@ -143,7 +144,7 @@ func (a *Authority) revokeJWT(ctx context.Context, by Principal, jti string) err
 		expires = nanos(by.Expires.Add(a.leeway))
 	case by.operator():
 		account = history.Account{}
-	case !by.rules():
+	case !by.rules() || by.Issuer == "" && !isJTI(jti):
 		return notFound(jti)
 	}
 	_, err := a.log.Commit(ctx, func(tx *history.Tx) (*history.Change, error) {

@@ -207,6 +207,36 @@ func TestRevokeRefusesIDs(t *testing.T) {
 	}
 }
 
+// TestRevokeOfWhatIsNoTokensID: a slip of the pen is told, not taken for a
+// revocation. The ids of another issuer's tokens may look like anything.
+func TestRevokeOfWhatIsNoTokensID(t *testing.T) {
+	w := newWorld(t, nil)
+	ann := w.accepts(w.local(Claims{Sub: "ann"}))
+	guest := Principal{Issuer: "idp", Sub: "ann", Scopes: defaultScopes, Path: ".", TokenID: "mine"}
+	for _, test := range []struct {
+		by   Principal
+		id   string
+		want error
+	}{
+		{ann, "zzz", fs.ErrNotExist},
+		{ann, ann.TokenID + "A", fs.ErrNotExist},
+		{ann, ann.TokenID[:10] + ".", fs.ErrNotExist},
+		{ann, "AAAAAAAAAAB", fs.ErrNotExist}, // more bits than newJTI has
+		{ann, newJTI(), nil},
+		{guest, "mine", nil},
+		{guest, "another", nil},
+		{Principal{Sub: "root", Scopes: Admin, Path: "."}, "zzz", nil},
+	} {
+		before := w.log.Seq()
+		if err := w.Revoke(t.Context(), test.by, test.id); !errors.Is(err, test.want) {
+			t.Errorf("Revoke(%q) by %s of %q = %v, want %v", test.id, test.by.Sub, test.by.Issuer, err, test.want)
+		}
+		if test.want != nil && w.log.Seq() != before {
+			t.Errorf("Revoke(%q) made a change", test.id)
+		}
+	}
+}
+
 // A store that cannot be asked is neither yes nor no.
 func TestVerifyWithoutTheStore(t *testing.T) {
 	w := newWorld(t, nil)
