@@ -17,7 +17,7 @@ import (
 var topics embed.FS
 
 type helpCmd struct {
-	Topic string `arg:"" optional:"" help:"A command or a topic."`
+	Topic []string `arg:"" optional:"" help:"A command or a topic."`
 }
 
 // Help is shown by varve help --help.
@@ -27,25 +27,31 @@ func (helpCmd) Help() string {
 
 // Run prints a topic, or what kong knows of a command.
 func (h helpCmd) Run(c *console, k *kong.Kong) error {
-	text, err := fs.ReadFile(topics, "topics/"+h.Topic+".txt")
+	name := strings.Join(h.Topic, " ")
+	text, err := fs.ReadFile(topics, "topics/"+name+".txt")
 	if err == nil {
 		_, err = c.out.Write(text)
 		return err
 	}
-	if h.Topic != "" && !slices.ContainsFunc(k.Model.Children, func(n *kong.Node) bool { return n.Name == h.Topic }) {
-		return hint(usagef("no help on %q", h.Topic), "varve help lists the commands and topics")
+	if !isCommand(k.Model.Node, h.Topic) {
+		return hint(usagef("no help on %q", name), "varve help lists the commands and topics")
 	}
-	args := []string{"--help"}
-	if h.Topic != "" {
-		args = []string{h.Topic, "--help"}
-	}
-	if _, err := k.Parse(args); err != nil && !errors.Is(err, errHelped) {
+	if _, err := k.Parse(append(h.Topic, "--help")); err != nil && !errors.Is(err, errHelped) {
 		return err
 	}
-	if h.Topic != "" {
+	if name != "" {
 		return nil
 	}
 	return listTopics(c)
+}
+
+// isCommand tells whether words name n or a command below it.
+func isCommand(n *kong.Node, words []string) bool {
+	if len(words) == 0 {
+		return true
+	}
+	at := slices.IndexFunc(n.Children, func(n *kong.Node) bool { return n.Name == words[0] })
+	return at >= 0 && isCommand(n.Children[at], words[1:])
 }
 
 // listTopics prints the topics with their titles.

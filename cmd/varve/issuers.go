@@ -86,7 +86,11 @@ func (i issuer) load() (authz.Issuer, error) {
 		}
 	}
 	if keys != 1 {
-		return authz.Issuer{}, usagef("issuer %q needs exactly one of a secret file, a public key file and a JWKS", i.Name)
+		return authz.Issuer{}, usagef("issuer %q needs exactly one of hs256-secret-file, public-key-file and jwks", i.Name)
+	}
+	if i.JWKS != "" && i.Name == "" { // its tokens say who issued them, and would all be refused
+		return authz.Issuer{}, hint(usagef("--jwks %s needs --issuer-name: what its tokens have as iss", i.JWKS),
+			"in the config file it is the name of the issuer")
 	}
 	a := authz.Issuer{
 		Name: i.Name, Prefix: i.Prefix, Audience: i.Audience,

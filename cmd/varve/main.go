@@ -1,5 +1,5 @@
 // Command varve serves files over WebDAV and HTTP: every agent session works in
-// its own private layer over the shared files, and every change stays readable.
+// its own private layer over the shared files, and every change is recorded.
 //
 // # What lies here
 //

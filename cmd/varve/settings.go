@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -28,11 +30,21 @@ func variable(flag string) string {
 	return "VARVE_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
+// configError is a config file that makes no sense. kong puts the flag it was
+// asking for before it, which is not to blame.
+type configError struct{ error }
+
+func (c configError) Unwrap() error { return c.error }
+
 // Resolve is called by kong for each flag the command line does not give. An
-// empty variable is as good as none.
+// empty variable is as good as none. What only shows something is for the
+// command line: VARVE_VERSION may well mean something else.
 func (s *settings) Resolve(k *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	if flag.Name == "help" || flag.Name == "version" {
+		return nil, nil
+	}
 	if err := s.load(k); err != nil {
-		return nil, err
+		return nil, configError{err}
 	}
 	if v := s.getenv(variable(flag.Name)); v != "" {
 		return v, nil
@@ -80,7 +92,7 @@ func (s *settings) parse(path string) error {
 	var raw map[string]json.RawMessage
 	d := json.NewDecoder(f)
 	if err := d.Decode(&raw); err != nil {
-		return err
+		return jsonError(err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("something follows the object")
@@ -90,7 +102,7 @@ func (s *settings) parse(path string) error {
 		d := json.NewDecoder(strings.NewReader(string(list)))
 		d.DisallowUnknownFields()
 		if err := d.Decode(&s.issuers); err != nil {
-			return fmt.Errorf("issuers: %w", err)
+			return fmt.Errorf("issuers: %w", jsonError(err))
 		}
 	}
 	s.file = make(map[string]any, len(raw))
@@ -100,6 +112,25 @@ func (s *settings) parse(path string) error {
 		}
 	}
 	return nil
+}
+
+// jsonError says in the words of JSON what encoding/json says in those of Go.
+func jsonError(err error) error {
+	mismatch, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	switch {
+	case errors.Is(err, io.EOF):
+		return errors.New("it is empty; want a JSON object")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("it ends in the middle of the JSON object")
+	case !ok:
+		return err
+	}
+	want := map[reflect.Kind]string{reflect.Map: "an object", reflect.Struct: "an object", reflect.Slice: "a list", reflect.Bool: "true or false"}
+	text := fmt.Sprintf("want %s, got: %s", cmp.Or(want[mismatch.Type.Kind()], "a text"), mismatch.Value)
+	if mismatch.Field != "" {
+		text = mismatch.Field + ": " + text
+	}
+	return errors.New(text)
 }
 
 // flagText is a JSON value as it would be written on the command line; a list
@@ -115,7 +146,7 @@ func flagText(raw json.RawMessage) (any, error) {
 	case '[':
 		var list []string
 		if err := json.Unmarshal(raw, &list); err != nil {
-			return nil, err
+			return nil, errors.New("want a list of texts")
 		}
 		return strings.Join(list, ","), nil
 	case '{':

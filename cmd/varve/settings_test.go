@@ -73,12 +73,14 @@ func TestConfigFileIsRefused(t *testing.T) {
 		`{"listn": "x"}`:                  `unknown key "listn"`,
 		`{"listen": {"host": "x"}}`:       "listen: want a text",
 		`{"issuers": [{"nam": "x"}]}`:     `unknown field "nam"`,
-		`{"issuers": {}}`:                 "issuers:",
+		`{"issuers": {}}`:                 "issuers: want a list, got: object",
+		`{"issuers": [{"name": 1}]}`:      "name: want a text, got: number",
+		`{"listen": "x"`:                  "ends in the middle",
 		`{"quota": "much"}`:               "number of bytes",
 		`{"durability": "none"}`:          "must be one of",
 		`{} {}`:                           "something follows",
-		`[]`:                              "cannot unmarshal",
-		``:                                "EOF",
+		`[]`:                              "want an object, got: array",
+		``:                                "it is empty",
 		`{"trusted-proxy": [["deeper"]]}`: "trusted-proxy:",
 	} {
 		if file == "" {
@@ -116,6 +118,7 @@ func TestIssuersComeFromFileAndFlags(t *testing.T) {
 	for _, flags := range [][]string{
 		{"--issuer-name", "keyless"},
 		{"--jwks", "x", "--public-key-file", "y"},
+		{"--jwks", "nameless"},
 		{"--hs256-secret-file", "/does/not/exist"},
 	} {
 		serve, file, err := parsed(t, "", nil, flags...)
@@ -141,7 +144,7 @@ func TestUnits(t *testing.T) {
 			t.Errorf("term %q = %v, %v; want %v", in, time.Duration(got), err, want)
 		}
 	}
-	for _, in := range []string{"", "x", "-1", "99999999999999999999", "1d2h", "-5d", "-1h", "70000d"} {
+	for _, in := range []string{"", "x", "-1", "99999999999999999999", "1d2h", "-5d", "-1h", "36501d", "876001h"} {
 		var s size
 		var d term
 		if in != "-1" && in != "" {

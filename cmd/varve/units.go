@@ -25,20 +25,23 @@ func (s *size) UnmarshalText(text []byte) error {
 // term is how long something lasts: what time.ParseDuration reads, and days: "90d".
 type term time.Duration
 
+// maxTerm is the longest term.
+const maxTerm = 36500 * 24 * time.Hour
+
 // UnmarshalText reads a term.
 func (t *term) UnmarshalText(text []byte) error {
 	s := string(text)
+	var d time.Duration
+	var err error
 	if days, ok := strings.CutSuffix(s, "d"); ok {
-		n, err := strconv.ParseUint(days, 10, 16)
-		if err != nil {
-			return fmt.Errorf("want a term such as 90d, 12h or 30m, got %q", s)
-		}
-		*t = term(time.Duration(n) * 24 * time.Hour)
-		return nil
+		var n uint64
+		n, err = strconv.ParseUint(days, 10, 16)
+		d = time.Duration(n) * 24 * time.Hour
+	} else {
+		d, err = time.ParseDuration(s)
 	}
-	d, err := time.ParseDuration(s)
-	if err != nil || d < 0 {
-		return fmt.Errorf("want a term such as 90d, 12h or 30m, got %q", s)
+	if err != nil || d < 0 || d > maxTerm {
+		return fmt.Errorf("want a term such as 90d, 12h or 30m, at most 36500d, got %q", s)
 	}
 	*t = term(d)
 	return nil

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"runtime/debug"
+
+	"github.com/alecthomas/kong"
 )
 
 type versionCmd struct{}
@@ -11,6 +13,17 @@ type versionCmd struct{}
 func (versionCmd) Run(c *console) error {
 	_, err := fmt.Fprintln(c.out, "varve", version())
 	return err
+}
+
+// versionFlag prints the version instead of running a command.
+type versionFlag bool
+
+// BeforeReset is called by kong when the flag was given.
+func (versionFlag) BeforeReset(k *kong.Context) error {
+	if err := (versionCmd{}).Run(&console{out: k.Stdout}); err != nil {
+		return err
+	}
+	return errHelped
 }
 
 // version is the module's version, or the commit it was built from.
