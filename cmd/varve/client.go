@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,10 +10,14 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
+
+	"varve/authz"
 )
 
 // clientFlags say which server a command talks to: that of a store in a
@@ -33,15 +38,18 @@ type client struct {
 
 // dial reaches the server the flags name. When none runs on the store, the store
 // is opened for as long as the client is.
-func (f clientFlags) dial(ctx context.Context) (*client, error) {
+func (f clientFlags) dial(ctx context.Context, c *console) (*client, error) {
 	if f.Server != "" {
 		if f.Token == "" {
 			return nil, hint(usagef("--server needs --token"), "on the server, varve token --user NAME makes one")
 		}
+		if u, err := url.Parse(f.Server); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return nil, usagef("--server %q: want http://HOST or https://HOST", f.Server)
+		}
 		return &client{base: strings.TrimSuffix(f.Server, "/"), token: f.Token, http: http.Client{Timeout: time.Minute}}, nil
 	}
 	path := controlSocket(f.Data)
-	c := &client{base: "http://varve", http: http.Client{Timeout: time.Minute, Transport: &http.Transport{
+	api := &client{base: "http://varve", http: http.Client{Timeout: time.Minute, Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", path)
 		},
@@ -49,12 +57,31 @@ func (f clientFlags) dial(ctx context.Context) (*client, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
 	switch {
 	case err == nil:
-		return c, conn.Close()
+		return api, conn.Close()
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		c.brief, err = brief(ctx, f.Data)
-		return c, err
+		api.brief, err = brief(ctx, c, f.Data)
+		return api, err
 	}
-	return nil, err
+	return nil, fmt.Errorf("cannot reach the server of %s: %w", f.Data, err)
+}
+
+// as has api act for user: by a token from the keys of the store, or by one that
+// the server makes for an operator. With --server and no user it stays whoever
+// --token stands for.
+func (f clientFlags) as(ctx context.Context, c *console, api *client, user string) (err error) {
+	if f.Server == "" {
+		api.token, err = mint(c, f.Data, authz.Claims{Sub: cmp.Or(user, defaultUser)})
+		return err
+	}
+	if user == "" {
+		return nil
+	}
+	var made struct{ Token string }
+	if err := api.do(ctx, http.MethodPost, "/api/tokens", tokenRequest{Sub: user}, &made); err != nil {
+		return hint(fmt.Errorf("a token for --user %s: %w", user, err), "only a --token with scope admin acts for others")
+	}
+	api.token = made.Token
+	return nil
 }
 
 // Close ends the connections, and the store's service if dial began one.
@@ -87,6 +114,9 @@ func (c *client) do(ctx context.Context, method, path string, in, out any) error
 		r.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	answer, err := c.http.Do(r)
+	if u, ok := errors.AsType[*url.Error](err); ok && ctx.Err() == nil {
+		return hint(fmt.Errorf("cannot reach the server at %s: %w", c.base, u.Err), "is varve serve running, and at this URL?")
+	}
 	if err != nil {
 		return err
 	}
@@ -100,9 +130,13 @@ func (c *client) do(ctx context.Context, method, path string, in, out any) error
 	return json.NewDecoder(answer.Body).Decode(out)
 }
 
-// problem is the error an answer tells of (RFC 9457).
+// problem is the error an answer tells of (RFC 9457), with what it says is wrong
+// with each part of the request.
 func problem(answer *http.Response) error {
-	var p struct{ Title, Detail string }
+	var p struct {
+		Title, Detail string
+		Errors        []struct{ Message, Location string }
+	}
 	text, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
 	if err != nil {
 		return err
@@ -110,8 +144,11 @@ func problem(answer *http.Response) error {
 	if json.Unmarshal(text, &p) != nil || p.Title+p.Detail == "" {
 		return fmt.Errorf("the server answered %s", answer.Status)
 	}
-	if p.Detail == "" {
-		return fmt.Errorf("the server answered %s", p.Title)
+	said := strings.Join(slices.DeleteFunc([]string{p.Title, p.Detail}, isEmpty), ": ")
+	for _, e := range p.Errors {
+		said += "; " + strings.Join(slices.DeleteFunc([]string{e.Location, e.Message}, isEmpty), ": ")
 	}
-	return fmt.Errorf("the server answered %s: %s", p.Title, p.Detail)
+	return fmt.Errorf("the server answered %s", said)
 }
+
+func isEmpty(s string) bool { return s == "" }

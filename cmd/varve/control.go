@@ -38,8 +38,10 @@ func listenControl(dir string) (net.Listener, error) {
 // other. The rights are those of every admin token, checked where all are.
 func operator(h http.Handler, keys *authz.Keys) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		own := r.WithContext(r.Context()) // the body stays the server's, for Expect: 100-continue
+		own.RemoteAddr = "control.sock"   // a socket's peer has no address to log
 		if r.Header.Get("Authorization") != "" {
-			h.ServeHTTP(w, r)
+			h.ServeHTTP(w, own)
 			return
 		}
 		token, err := keys.Mint(time.Now(), authz.Claims{Sub: "operator", Scopes: authz.Read | authz.Admin, TTL: time.Minute})
@@ -47,7 +49,6 @@ func operator(h http.Handler, keys *authz.Keys) http.Handler {
 			http.Error(w, "no key to sign with", http.StatusInternalServerError)
 			return
 		}
-		own := r.WithContext(r.Context()) // the body stays the server's, for Expect: 100-continue
 		own.Header = r.Header.Clone()
 		own.Header.Set("Authorization", "Bearer "+token)
 		h.ServeHTTP(w, own)

@@ -7,28 +7,42 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 )
 
+// httpServer serves HTTP and knows how many requests it is serving.
+type httpServer struct {
+	http.Server
+	log     zerolog.Logger
+	running atomic.Int64
+}
+
 // newServer makes a server of h. Nothing bounds the time of a whole request or
 // answer, for both may be a large file on a slow line.
-func newServer(h http.Handler, log zerolog.Logger) *http.Server {
-	return &http.Server{
-		Handler:                      h,
+func newServer(h http.Handler, log zerolog.Logger) *httpServer {
+	s := &httpServer{log: log}
+	s.Server = http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s.running.Add(1)
+			defer s.running.Add(-1)
+			h.ServeHTTP(w, r)
+		}),
 		ReadHeaderTimeout:            20 * time.Second,
 		IdleTimeout:                  2 * time.Minute,
 		MaxHeaderBytes:               64 << 10,
 		DisableGeneralOptionsHandler: true, // OPTIONS * is the handler's: it says DAV: 1, 2, 3
 		ErrorLog:                     newErrorLog(log),
 	}
+	return s
 }
 
 // serveUntil serves s on l in g until ctx ends; then it takes no more requests
 // and gives those that run the time drain to end.
-func serveUntil(ctx context.Context, g *errgroup.Group, s *http.Server, l net.Listener, drain time.Duration) {
+func serveUntil(ctx context.Context, g *errgroup.Group, s *httpServer, l net.Listener, drain time.Duration) {
 	g.Go(func() error {
 		serve := s.Serve
 		if s.TLSConfig != nil {
@@ -41,13 +55,23 @@ func serveUntil(ctx context.Context, g *errgroup.Group, s *http.Server, l net.Li
 	})
 	g.Go(func() error {
 		<-ctx.Done()
-		wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
-		defer cancel()
-		if err := s.Shutdown(wait); err != nil {
-			return s.Close()
-		}
-		return nil
+		return s.end(context.WithoutCancel(ctx), drain)
 	})
+}
+
+// end waits for the requests that run, and cuts off what runs longer than drain.
+func (s *httpServer) end(ctx context.Context, drain time.Duration) error {
+	if n := s.running.Load(); n > 0 {
+		s.log.Warn().Int64("requests", n).
+			Msgf("waiting up to %v for running requests to end; a second signal ends them at once", drain)
+	}
+	ctx, cancel := context.WithTimeout(ctx, drain)
+	defer cancel()
+	if err := s.Shutdown(ctx); err != nil {
+		s.log.Warn().Int64("requests", s.running.Load()).Msg("cut off what still ran")
+		return s.Close()
+	}
+	return nil
 }
 
 // newErrorLog is where net/http reports broken handshakes and the like: the

@@ -58,7 +58,7 @@ to mount it. SIGINT or SIGTERM ends it once running requests have ended; a secon
 // Run serves until ctx ends.
 func (s serveCmd) Run(ctx context.Context, c *console) error {
 	log := s.logger(c.err)
-	tlsConfig, err := s.tlsFlags.config(filepath.Join(s.Data, "acme"))
+	tlsConfig, err := s.tlsFlags.config(filepath.Join(s.Data, "acme"), log)
 	if err != nil {
 		return err
 	}
@@ -77,6 +77,9 @@ func (s serveCmd) Run(ctx context.Context, c *console) error {
 		return err
 	}
 
+	if svc.newKey {
+		log.Info().Str("data", s.Data).Msg("made a new key")
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	server := newServer(svc.handler, log)
 	server.TLSConfig = tlsConfig

@@ -86,6 +86,9 @@ func TestSignalLetsRequestsEnd(t *testing.T) {
 	if err := s.ended(); err != nil {
 		t.Errorf("server ended with %v", err)
 	}
+	if log := s.log(); !strings.Contains(log, "waiting up to 10s") || !strings.Contains(log, `"requests":1`) {
+		t.Errorf("the server did not say that it waits for a request:\n%s", log)
+	}
 }
 
 func TestSecondSignalEndsAtOnce(t *testing.T) {
@@ -137,8 +140,14 @@ func TestHTTPSWithRenewedCertificate(t *testing.T) {
 	if err := os.WriteFile(cert, []byte("half a fi"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if name, _ := peerOf(t, s.url); name != "second" {
-		t.Errorf("certificate while the file is damaged = %q, want second", name)
+	for range 2 {
+		if name, _ := peerOf(t, s.url); name != "second" {
+			t.Errorf("certificate while the file is damaged = %q, want second", name)
+		}
+	}
+	s.stop()
+	if n := strings.Count(s.log(), "the new certificate cannot be used"); n != 1 {
+		t.Errorf("the server warned %d times of one damaged file, want once", n)
 	}
 }
 

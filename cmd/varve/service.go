@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -26,6 +28,7 @@ type service struct {
 	log       *history.Log
 	authority *authz.Authority
 	handler   http.Handler
+	newKey    bool // the store had no key to sign with, and has one now
 }
 
 // serviceConfig is what a service is made of; only store.Dir is needed.
@@ -37,17 +40,23 @@ type serviceConfig struct {
 	web    web.Config
 }
 
-// openKeys opens the signing keys of the store in dir, making both if missing.
-func openKeys(dir string) (*authz.Keys, error) {
+// openKeys opens the signing keys of the store in dir, making both if missing;
+// made tells that there was no key.
+func openKeys(dir string) (keys *authz.Keys, made bool, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return authz.OpenKeys(filepath.Join(dir, "keys"))
+	there, err := fs.Glob(os.DirFS(dir), "keys/*.pem")
+	if err != nil {
+		return nil, false, err
+	}
+	keys, err = authz.OpenKeys(filepath.Join(dir, "keys"))
+	return keys, len(there) == 0, err
 }
 
 // openService opens the store, making what is missing. Close it.
 func openService(ctx context.Context, cfg serviceConfig) (*service, error) {
-	keys, err := openKeys(cfg.store.Dir)
+	keys, newKey, err := openKeys(cfg.store.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +72,7 @@ func openService(ctx context.Context, cfg serviceConfig) (*service, error) {
 	if err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
-	s := &service{dir: cfg.store.Dir, keys: keys, log: log, authority: authority}
+	s := &service{dir: cfg.store.Dir, keys: keys, log: log, authority: authority, newKey: newKey}
 	if s.handler, err = newHandler(cfg, log, authority); err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
@@ -101,11 +110,18 @@ func (s *service) control(ctx context.Context, g *errgroup.Group, log zerolog.Lo
 
 // brief opens the store for the length of one command and serves its socket
 // meanwhile, so that a command does the same with and without a running server.
-// What it returns closes both.
-func brief(ctx context.Context, dir string) (io.Closer, error) {
+// What it returns closes both. It makes no store: that a command was given the
+// wrong directory must not look like an empty one.
+func brief(ctx context.Context, c *console, dir string) (io.Closer, error) {
+	if _, err := os.Stat(filepath.Join(dir, "varve.db")); errors.Is(err, os.ErrNotExist) {
+		return nil, noStore(dir)
+	}
 	s, err := openService(ctx, serviceConfig{store: history.Options{Dir: dir}})
 	if err != nil {
 		return nil, err
+	}
+	if s.newKey {
+		noteKey(c, dir)
 	}
 	ctx, end := context.WithCancel(ctx)
 	g, ctx := errgroup.WithContext(ctx)
@@ -117,6 +133,18 @@ func brief(ctx context.Context, dir string) (io.Closer, error) {
 		end()
 		return errors.Join(g.Wait(), s.Close())
 	}), nil
+}
+
+// noStore says that there is nothing in dir to work on.
+func noStore(dir string) error {
+	return hint(fmt.Errorf("no store in %s", dir), "--data names the directory that varve serve uses; varve serve makes one")
+}
+
+// noteKey tells that a new key was made. A server that uses another directory
+// refuses what it signs.
+func noteKey(c *console, dir string) {
+	fmt.Fprintf(c.err, "varve: made a new key in %s\n", filepath.Join(dir, "keys"))
+	fmt.Fprintln(c.err, "hint: its tokens count for a server of this directory only; --data names another one")
 }
 
 // closeFunc is a Close.

@@ -3,13 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"text/tabwriter"
 	"time"
-
-	"varve/authz"
 )
 
 type sessionCmd struct {
@@ -27,9 +24,15 @@ when none runs. With --server URL it talks to that one, as whoever --token stand
 
 type sessionCreate struct {
 	clientFlags
-	User string `help:"Who owns it." default:"user" placeholder:"NAME"`
-	ID   string `help:"Its id; made if not given." placeholder:"ID"`
+	User string `help:"Who owns it; with --server another than --token's user needs scope admin. Default user." placeholder:"NAME"`
+	ID   string `help:"Its id, 8 to 64 of A-Z a-z 0-9 _ -; made if not given." placeholder:"ID"`
 	Name string `help:"What people call it." placeholder:"TEXT"`
+}
+
+// Help is shown by varve session create --help.
+func (sessionCreate) Help() string {
+	return `Prints the session's token as the only line of standard output, and its id on standard error.
+Scripts that need the id choose it: --id "$ID".`
 }
 
 // session is one as the API shows it.
@@ -44,22 +47,31 @@ type session struct {
 
 // Run creates a session, as its owner.
 func (s sessionCreate) Run(ctx context.Context, c *console) error {
-	api, err := s.dial(ctx)
+	api, err := s.dial(ctx, c)
 	if err != nil {
 		return err
 	}
 	defer api.Close()
-	if s.Server == "" {
-		if api.token, err = mint(s.Data, authz.Claims{Sub: s.User}); err != nil {
-			return err
-		}
-	}
-	var made session
-	if err := api.do(ctx, http.MethodPost, "/api/sessions", map[string]string{"id": s.ID, "name": s.Name}, &made); err != nil {
+	if err := s.as(ctx, c, api, s.User); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.out, "session %s\n%s\n", made.ID, made.Token)
+	var made session
+	if err := api.do(ctx, http.MethodPost, "/api/sessions", sessionRequest{s.ID, s.Name}, &made); err != nil {
+		return err
+	}
+	fmt.Fprintln(c.err, "session", made.ID)
+	if made.Token == "" {
+		fmt.Fprintln(c.err, "varve: no token for it: a mount token makes none")
+		return nil
+	}
+	_, err = fmt.Fprintln(c.out, made.Token)
 	return err
+}
+
+// sessionRequest is what POST /api/sessions takes.
+type sessionRequest struct {
+	ID   string `json:"id,omitempty"`
+	Name string `json:"name,omitempty"`
 }
 
 type sessionList struct {
@@ -68,7 +80,7 @@ type sessionList struct {
 
 // Run lists the sessions the caller may see, page by page.
 func (s sessionList) Run(ctx context.Context, c *console) error {
-	api, err := s.dial(ctx)
+	api, err := s.dial(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -99,7 +111,7 @@ type sessionShow struct {
 
 // Run shows a session.
 func (s sessionShow) Run(ctx context.Context, c *console) error {
-	return s.one(ctx, c.out, http.MethodGet, s.ID)
+	return s.one(ctx, c, http.MethodGet, s.ID)
 }
 
 type sessionEnd struct {
@@ -109,12 +121,12 @@ type sessionEnd struct {
 
 // Run ends a session and shows what it was.
 func (s sessionEnd) Run(ctx context.Context, c *console) error {
-	return s.one(ctx, c.out, http.MethodDelete, s.ID)
+	return s.one(ctx, c, http.MethodDelete, s.ID)
 }
 
 // one does method to a session and prints the session it answers with.
-func (f clientFlags) one(ctx context.Context, out io.Writer, method, id string) error {
-	api, err := f.dial(ctx)
+func (f clientFlags) one(ctx context.Context, c *console, method, id string) error {
+	api, err := f.dial(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -123,7 +135,7 @@ func (f clientFlags) one(ctx context.Context, out io.Writer, method, id string) 
 	if err := api.do(ctx, method, "/api/sessions/"+url.PathEscape(id), nil, &s); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "session  %s\nowner    %s\nname     %s\ncreated  %s\nended    %s\n",
+	_, err = fmt.Fprintf(c.out, "session  %s\nowner    %s\nname     %s\ncreated  %s\nended    %s\n",
 		s.ID, s.Owner, s.Name, stamp(s.Created), stamp(s.Ended))
 	return err
 }

@@ -2,12 +2,11 @@ package main
 
 import (
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"os"
 	"sync"
-	"time"
 
+	"github.com/rs/zerolog"
 	"golang.org/x/crypto/acme"
 	"golang.org/x/crypto/acme/autocert"
 )
@@ -23,15 +22,15 @@ type tlsFlags struct {
 }
 
 // config is the TLS configuration, or nil for plain http. cache is where ACME
-// keeps accounts and certificates.
-func (f tlsFlags) config(cache string) (*tls.Config, error) {
+// keeps accounts and certificates; log hears of renewals that do not work.
+func (f tlsFlags) config(cache string, log zerolog.Logger) (*tls.Config, error) {
 	switch {
 	case f.TLSCert != "" && len(f.ACMEDomain) > 0:
 		return nil, usagef("--tls-cert and --acme-domain exclude each other")
 	case (f.TLSCert == "") != (f.TLSKey == ""):
 		return nil, usagef("--tls-cert and --tls-key belong together")
 	case f.TLSCert != "":
-		c := &certificate{certFile: f.TLSCert, keyFile: f.TLSKey}
+		c := &certificate{certFile: f.TLSCert, keyFile: f.TLSKey, log: log}
 		if _, err := c.current(nil); err != nil {
 			return nil, err
 		}
@@ -58,10 +57,25 @@ func (f tlsFlags) config(cache string) (*tls.Config, error) {
 // certificate is a pair of files that somebody renews while varve runs.
 type certificate struct {
 	certFile, keyFile string
+	log               zerolog.Logger
 
-	mu      sync.Mutex // guards what was read last
-	read    *tls.Certificate
-	changed time.Time // of certFile, when it was read
+	mu     sync.Mutex // guards what was read last
+	read   *tls.Certificate
+	at     written // the files that read came from
+	warned written // the last files that could not be read
+}
+
+// written is when the two files were written, in Unix nanoseconds; 0 if a file
+// is not there.
+type written [2]int64
+
+func (c *certificate) written() (at written) {
+	for i, file := range []string{c.certFile, c.keyFile} {
+		if info, err := os.Stat(file); err == nil {
+			at[i] = info.ModTime().UnixNano()
+		}
+	}
+	return at
 }
 
 // current reads the files again when they have changed. A pair that is being
@@ -69,17 +83,19 @@ type certificate struct {
 func (c *certificate) current(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	info, err := os.Stat(c.certFile)
-	if err == nil && c.read != nil && info.ModTime().Equal(c.changed) {
+	at := c.written()
+	if c.read != nil && at == c.at {
 		return c.read, nil
 	}
-	pair, pairErr := tls.LoadX509KeyPair(c.certFile, c.keyFile)
-	if err = errors.Join(err, pairErr); err != nil {
-		if c.read != nil {
-			return c.read, nil
-		}
+	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
+	switch {
+	case err == nil:
+		c.read, c.at = &pair, at
+	case c.read == nil:
 		return nil, fmt.Errorf("certificate: %w", err)
+	case at != c.warned:
+		c.warned = at
+		c.log.Warn().Err(err).Str("file", c.certFile).Msg("the new certificate cannot be used; the last one still is")
 	}
-	c.read, c.changed = &pair, info.ModTime()
 	return c.read, nil
 }

@@ -28,7 +28,7 @@ anything is. It changes nothing and may run beside the server.`
 func (v verifyCmd) Run(ctx context.Context, c *console) (err error) {
 	log, err := history.OpenForReading(ctx, history.Options{Dir: v.Data})
 	if errors.Is(err, fs.ErrNotExist) {
-		return hint(fmt.Errorf("no store in %s", v.Data), "--data names the directory that varve serve uses")
+		return noStore(v.Data)
 	}
 	if err != nil {
 		return err
