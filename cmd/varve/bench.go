@@ -19,7 +19,7 @@ type benchCmd struct {
 	Peers   []string `help:"Peers to measure: some of apache, nginx, rclone, hacdias, or none. Default all there are." placeholder:"LIST"`
 	Rounds  int      `help:"How often each workload is done to each server, in turn. Default 5; with --quick 3." placeholder:"N"`
 	Time    term     `help:"How long one measurement takes. Default 500ms; with --quick 100ms." placeholder:"TERM"`
-	Quick   bool     `help:"A minute instead of ten: shorter, and without the workloads that take long."`
+	Quick   bool     `help:"A minute instead of ten: shorter, and without what takes longest."`
 	Session bool     `help:"Let varve's files lie in a session's layer instead of in the shared one."`
 	Dir     string   `help:"Measure the disk of this directory, in temporary directories. Default: the system's for temporary files." placeholder:"DIR"`
 	JSON    string   `help:"Write all figures to this file too." name:"json" placeholder:"FILE"`

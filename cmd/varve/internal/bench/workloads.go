@@ -112,6 +112,7 @@ func listing(cfg Config, entries, clients int) workload {
 	dir := fmt.Sprintf("list-%d/", entries)
 	requests := []request{propfind(dir, "1")}
 	return workload{
+		slow: entries > 1000 && clients > 1,
 		rows: perSecond("PROPFIND Depth 1 of "+humanize.Comma(int64(entries)), clients),
 		prepare: func(ctx context.Context, s *server) error {
 			return s.once(dir, func() error { return s.fill(ctx, dir, entries, 16) })
@@ -188,6 +189,7 @@ func overwriting(cfg Config, clients int) workload {
 func upload(clients int) workload {
 	return workload{
 		rows:  []row{{name: "PUT 256 MiB, " + clientsText(clients), unit: "MB/s"}},
+		slow:  clients > 1,
 		bound: &bound{"disk and hash", pipeline},
 		measure: func(ctx context.Context, s *server, round int) ([]float64, error) {
 			names := make([]string, clients)
@@ -215,6 +217,7 @@ func upload(clients int) workload {
 func download(cfg Config, clients int) workload {
 	return workload{
 		rows: []row{{name: "GET 256 MiB, " + clientsText(clients), unit: "MB/s"}},
+		slow: clients > 1,
 		prepare: func(ctx context.Context, s *server) error {
 			return s.once(largeFile, func() error {
 				_, _, err := s.drive(ctx, load{clients: 1, count: 1}, func(ctx context.Context, c *client, _, _ int) error {
