@@ -144,6 +144,71 @@ func TestOverlayRules(t *testing.T) {
 				w.t.Errorf("spelled %q, want the spelling of its creation", got)
 			}
 		}},
+		{"a session file deleted before shared has the name does not hide it later", func(w *world, ann, s, other hand) {
+			s.put("a", "mine").remove("a")
+			ann.put("a", "1")
+			s.shows("a=1")
+		}},
+		{"a condition on the shared file a session saw", func(w *world, ann, s, other hand) {
+			ann.put("a", "1")
+			seen := Cond{IfMatch: []string{s.stat("a").ETag}}
+			ann.put("a", "2")
+			s.want("put over what has changed", ErrPrecondition, s.tryPut("a", "mine", seen))
+			s.put("a", "mine")
+			tag := s.stat("a").ETag
+			ann.put("a", "3")
+			if got := s.stat("a"); got.ETag != tag {
+				w.t.Errorf("the override's ETag went from %s to %s with the lower file", tag, got.ETag)
+			}
+		}},
+		{"a shallow copy is the directory alone", func(w *world, ann, s, other hand) {
+			ann.mkdir("d").put("d/x", "1")
+			_, err := s.Copy(w.t.Context(), s.View, "d", "e", CopyOptions{Shallow: true})
+			s.want("copy", nil, err)
+			s.shows("d/", "d/x=1", "e/")
+		}},
+		{"a property copies a shared file up without its bytes", func(w *world, ann, s, other hand) {
+			ann.put("a", "some text")
+			stored, lower := w.stored(), ann.stat("a").Version
+			patch := []PropPatch{{Prop: Prop{Space: "urn:x", Local: "p", Value: "1"}}}
+			_, err := s.SetProps(w.t.Context(), "a", patch, time.Time{}, Cond{})
+			s.want("setprops", nil, err)
+			e := s.stat("a")
+			if e.Source != FromSession || e.Version.Content != lower.Content || e.Version.Charge != 0 || w.stored() != stored {
+				w.t.Errorf("copied up: %+v", e)
+			}
+			if got := ann.stat("a").Version; len(got.Props) != 0 || other.stat("a").Source != FromShared {
+				w.t.Errorf("the property shows below: %+v", got)
+			}
+			s.shows("a=some text")
+		}},
+		{"content that one session alone refers to goes with nobody else's", func(w *world, ann, s, other hand) {
+			ann.put("a", strings.Repeat("shared", 5000))
+			other.put("b", strings.Repeat("other", 5000))
+			s.copy("a", "c").put("d", strings.Repeat("own", 9000)).remove("c").remove("d")
+			_, err := w.store.EndSession(w.t.Context(), user("ann"), "session-one")
+			s.want("end", nil, err)
+			if _, err := w.log.Collect(w.t.Context()); err != nil {
+				w.t.Fatal(err)
+			}
+			ann.read("a")
+			other.read("b")
+		}},
+		{"a large merged directory lists in order, each name once", func(w *world, ann, s, other hand) {
+			ann.mkdir("d")
+			s.mkdir("d/own")
+			for i := range 60 {
+				ann.put(fmt.Sprintf("d/%02d", i), "1")
+				if i%3 == 0 {
+					s.put(fmt.Sprintf("d/%02d", i), "2")
+				}
+			}
+			l, err := s.List(w.t.Context(), "d", ListOptions{Entries: true})
+			if err != nil || len(l.Entries) != 61 {
+				w.t.Errorf("list has %d entries, %v", len(l.Entries), err)
+			}
+			s.tree()
+		}},
 		{"the atomic save", func(w *world, ann, s, other hand) {
 			ann.put("doc", "1")
 			s.put(".doc.swp", "2").move(".doc.swp", "doc").shows("doc=2")

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path"
 	"slices"
@@ -225,8 +224,6 @@ func (w *world) rows(layer history.Layer) map[string]history.Kind {
 	}
 	return rows
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // long is a test's size: n times VARVE_LONG, which is 0.1 in CI; by default a hundredth.
 func long(t *testing.T, n int) int {

@@ -16,7 +16,7 @@ type entry struct {
 	Size          *int64      `json:"size,omitempty" doc:"Bytes; files only"`
 	Modified      time.Time   `json:"modified" doc:"A file's own time of modification; a directory's last change at or below"`
 	Created       time.Time   `json:"created"`
-	ETag          string      `json:"etag"`
+	ETag          string      `json:"etag,omitempty" doc:"Absent of a directory just written; listing it tells"`
 	SHA256        string      `json:"sha256,omitempty" doc:"Of the content, in hexadecimal; files only"`
 	Type          string      `json:"type,omitempty" doc:"Media type; files only"`
 	Layer         string      `json:"layer" enum:"session,shared" doc:"Where it comes from"`

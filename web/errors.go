@@ -25,6 +25,7 @@ var (
 	errPartial     = errors.New("partial writes are not supported")
 	errEncoded     = errors.New("content encoding not supported")
 	errMultipart   = errors.New("not a multipart form")
+	errRange       = errors.New("range beyond the end")
 	errUnavailable = errors.New("store does not answer")
 )
 
@@ -52,6 +53,7 @@ var causes = []cause{
 	{errPartial, 400, "partial-write", "send the whole file without Content-Range"},
 	{errEncoded, 415, "content-encoding", "send the bytes of the file as they are, without Content-Encoding"},
 	{errMultipart, 415, "multipart", "send multipart/form-data with a part for each file"},
+	{errRange, 416, "range", "no part of the range asked for is there; Content-Range says how long it is"},
 	{errBody, 400, "incomplete-body", "the body ended or broke off before it was whole; nothing was changed"},
 
 	{layers.ErrPrecondition, 412, "precondition", "the entry is not in the state the request asks for; read it again"},
@@ -119,6 +121,9 @@ func (s *Server) problem(w *response, r *http.Request, err error) *huma.ErrorMod
 	switch {
 	case c.status == http.StatusUnauthorized:
 		s.challenge(w, r)
+		if err != authz.ErrUnauthorized { // not for want of any
+			note(r, "refused", err)
+		}
 	case c.status >= 500 && c.status != http.StatusInsufficientStorage && r.Context().Err() == nil:
 		w.err = err
 	}
@@ -163,7 +168,7 @@ func (s *Server) refuse(w *response, r *http.Request, err error) {
 // Unauthorized answers a request whose token turned out further in not to count:
 // it is for a session of somebody else's. Nothing has been sent yet.
 func (s *Server) Unauthorized(w http.ResponseWriter, r *http.Request) {
-	s.refuse(&response{ResponseWriter: w}, r, authz.ErrUnauthorized)
+	s.refuse(&response{ResponseWriter: w}, r, fmt.Errorf("%w: its session is somebody else's", authz.ErrUnauthorized))
 }
 
 // instance names the request a problem is about.

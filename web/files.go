@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"net/http"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"varve/layers"
 )
@@ -68,7 +72,11 @@ func (s *Server) getFile(w *response, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	f, err := s.view(r).Open(r.Context(), name)
+	open := s.view(r).Open
+	if r.Method == http.MethodHead {
+		open = s.view(r).Describe
+	}
+	f, err := open(r.Context(), name)
 	if err != nil {
 		return err
 	}
@@ -90,8 +98,22 @@ func (s *Server) getFile(w *response, r *http.Request) error {
 	if download {
 		h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": path.Base(spelled(f.Entry))}))
 	}
-	http.ServeContent(w, r, "", f.Modified, f.Content)
-	return nil
+	return serveContent(w, r, f.Modified, f.Content)
+}
+
+// serveContent is http.ServeContent whose refusals are errors like any other,
+// not plain text.
+func serveContent(w *response, r *http.Request, modified time.Time, content io.ReadSeeker) error {
+	switch status := w.hold(func() { http.ServeContent(w, r, "", modified, content) }); status {
+	case 0:
+		return nil
+	case http.StatusPreconditionFailed:
+		return layers.ErrPrecondition
+	case http.StatusRequestedRangeNotSatisfiable:
+		return errRange
+	default:
+		return fmt.Errorf("serving content: %s", http.StatusText(status))
+	}
 }
 
 // list serves a page of a directory.
@@ -112,8 +134,7 @@ func (s *Server) list(w *response, r *http.Request, name string) error {
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "private, no-cache")
 	h.Set("ETag", l.Self.ETag)
-	http.ServeContent(w, r, "", l.Self.Modified, bytes.NewReader(b))
-	return nil
+	return serveContent(w, r, l.Self.Modified, bytes.NewReader(b))
 }
 
 // putFile writes a whole file.
@@ -163,10 +184,27 @@ func (s *Server) deleteFile(w *response, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, removed{seq})
 }
 
-// clean makes a name of what a client sent; it is the only thing that does.
+// clean makes a name of what a URL holds.
 func (s *Server) clean(raw string) (string, error) {
 	_, spelled, err := s.limits.Clean(raw)
 	return spelled, err
+}
+
+// named makes a name, in key form and as spelled, of what a body or a parameter
+// holds; where says which. HTTP makes ".." in a path go away, so that a URL with
+// it can be meant; here it is a mistake.
+func (s *Server) named(where, raw string) (key, spelled string, err error) {
+	if slices.Contains(strings.Split(raw, "/"), "..") {
+		return "", "", badInput(where, `want a name without ".."`)
+	}
+	key, spelled, err = s.limits.Clean(raw)
+	switch {
+	case errors.Is(err, layers.ErrNameTooLong):
+		err = badInput(where, find(err).detail)
+	case err != nil:
+		err = badInput(where, "want UTF-8 without backslashes and control characters")
+	}
+	return key, spelled, err
 }
 
 // limit is how many entries a page may hold.

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io"
 	"net/http"
@@ -56,6 +57,14 @@ func reply[I, O any](fn func(r *http.Request, in *I) (*O, error)) endpoint {
 func made(e endpoint) endpoint {
 	return func(api huma.API, m *mounted, op huma.Operation) {
 		op.DefaultStatus = http.StatusCreated
+		e(api, m, op)
+	}
+}
+
+// empty is an operation that answers 204.
+func empty(e endpoint) endpoint {
+	return func(api huma.API, m *mounted, op huma.Operation) {
+		op.DefaultStatus = http.StatusNoContent
 		e(api, m, op)
 	}
 }
@@ -156,7 +165,10 @@ func newDocument(version string) *huma.OpenAPI {
 			Title:   "varve",
 			Version: version,
 			Description: "Files in layers: every agent session works in its own private layer over the shared files. " +
-				"The same trees are served over WebDAV at /dav/, /shared/ and /sessions/{sid}/.",
+				"The same trees are served over WebDAV at /dav/, /shared/ and /sessions/{sid}/. " +
+				"Query parameters and fields that an operation does not have are refused (422). " +
+				"A name in a URL is cleaned: slashes collapse, . and .. are resolved and never leave the tree. " +
+				"A name in a body or a query with .. in it is refused (422).",
 		},
 		Components: &huma.Components{
 			Schemas: huma.NewMapRegistry(schemas, huma.DefaultSchemaNamer),
@@ -172,7 +184,8 @@ func newDocument(version string) *huma.OpenAPI {
 // describe is the operation of a route at a path.
 func describe(rt route, path string) huma.Operation {
 	path = strings.ReplaceAll(path, "...}", "}")
-	id := strings.NewReplacer("/api/", "-", "/", "-", "{", "", "}", "", ".", "").Replace(path)
+	name := cmp.Or(strings.TrimPrefix(path, "/api/"), "api")
+	id := "-" + strings.NewReplacer("/", "-", "{", "", "}", "", ".", "").Replace(strings.TrimPrefix(name, "/"))
 	op := huma.Operation{
 		Method:          rt.method,
 		Path:            path,
@@ -196,6 +209,18 @@ func tag(path string) string {
 		}
 	}
 	return "server"
+}
+
+// index is what is at /api/.
+type index struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	OpenAPI string `json:"openapi" doc:"Where the description of everything else is"`
+}
+
+// getIndex leads whoever looks at /api/ on.
+func (s *Server) getIndex(w *response, _ *http.Request) error {
+	return writeJSON(w, http.StatusOK, index{"varve", s.cfg.Version, "/api/openapi.json"})
 }
 
 // getOpenAPI serves the document.

@@ -39,6 +39,7 @@ func (s *Server) getPage(w *response, r *http.Request) error {
 		"Style":   template.CSS(pageCSS),
 		"Base":    base,
 		"Mounts":  Mounts(base, ""),
+		"Asks":    s.takesBasic(r),
 		"Version": s.cfg.Version,
 	})
 	if err != nil {
@@ -49,5 +50,12 @@ func (s *Server) getPage(w *response, r *http.Request) error {
 	h.Set("Content-Security-Policy", s.start.policy)
 	h.Set("Cache-Control", "no-store") // it shows the host it was asked for
 	_, _ = w.Write(b.Bytes())
+	return nil
+}
+
+// getIcon spares browsers, which ask for one whatever a page says, an error.
+func (s *Server) getIcon(w *response, _ *http.Request) error {
+	w.Header().Set("Cache-Control", "public, max-age=86400")
+	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

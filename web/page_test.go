@@ -46,6 +46,29 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// TestPageLeadsOn: what the page names is there, and opening the files asks for a
+// password where one may be sent.
+func TestPageLeadsOn(t *testing.T) {
+	w := newWorld(t, nil)
+	got := w.want(200, "GET", "/", "", "")
+	for _, href := range []string{"/dav/", "/api/", "/api/openapi.json", "/readyz"} {
+		if !strings.Contains(got.body, `href="`+href+`"`) {
+			t.Errorf("no link to %s in\n%s", href, got.body)
+		}
+	}
+	if index := w.want(200, "GET", "/api/", "", ""); !strings.Contains(index.body, `"/api/openapi.json"`) {
+		t.Errorf("GET /api/: %s", index.body)
+	}
+	w.want(204, "GET", "/favicon.ico", "", "")
+	if !strings.Contains(got.body, "asks for a name and a password") {
+		t.Error("the page does not say that the browser asks")
+	}
+	far := w.again(t, func(c *web.Config) { c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
+	if got := far.want(200, "GET", "/", "", "", "X-Forwarded-For", "203.0.113.9"); !strings.Contains(got.body, "only over https") {
+		t.Error("the page does not say that over plain http nothing asks")
+	}
+}
+
 func TestNewRefuses(t *testing.T) {
 	good := newWorld(t, nil).cfg
 	for name, edit := range map[string]func(*web.Config){

@@ -19,9 +19,24 @@ type response struct {
 	// whole is the Content-Digest (RFC 9530) that a 200 gets, and no part or
 	// refusal: which it is, ServeContent decides.
 	whole string
+	// While held, refusals are noted in refused instead of sent.
+	held    bool
+	refused int
+}
+
+// hold runs serve and returns the status of the refusal it tried to send, or 0.
+func (w *response) hold(serve func()) int {
+	w.held, w.refused = true, 0
+	defer func() { w.held = false }()
+	serve()
+	return w.refused
 }
 
 func (w *response) WriteHeader(status int) {
+	if w.held && status >= 400 {
+		w.refused = status
+		return
+	}
 	if status >= 200 && w.status == 0 {
 		w.status = status
 		if w.whole != "" && status == http.StatusOK {
@@ -32,6 +47,9 @@ func (w *response) WriteHeader(status int) {
 }
 
 func (w *response) Write(p []byte) (int, error) {
+	if w.held && w.refused != 0 {
+		return len(p), nil
+	}
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
 	}

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -26,8 +28,9 @@ type mounted struct {
 	method  string
 	pattern []string // elements; "{x}" stands for one, "{x...}", the last, for the rest
 	access  access
-	scope   string // "shared" or "home"; empty: the session in the path
-	tree    bool   // lies below a tree, which the caller must be allowed to see
+	scope   string   // "shared" or "home"; empty: the session in the path
+	tree    bool     // lies below a tree, which the caller must be allowed to see
+	query   []string // parameters it has
 	handle  func(w *response, r *http.Request) error
 }
 
@@ -74,6 +77,11 @@ func (s *Server) mount(doc *huma.OpenAPI, rt route, path, scope string) {
 
 // Handle is called by huma with the handler it made of an operation.
 func (m *mounted) Handle(op *huma.Operation, h func(huma.Context)) {
+	for _, p := range op.Parameters {
+		if p.In == "query" {
+			m.query = append(m.query, p.Name)
+		}
+	}
 	if m.handle != nil { // streams: huma only describes it
 		return
 	}
@@ -151,6 +159,24 @@ func (m *mounted) values(path string) (values [][2]string, ok bool) {
 		}
 	}
 	return values, ok
+}
+
+// checkQuery refuses parameters that the route does not have: one that was passed
+// over would be taken for heard. Links to pages may carry anything.
+func (m *mounted) checkQuery(r *http.Request) error {
+	if m.pattern[0] != "api" {
+		return nil
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return badInput("query", "does not parse")
+	}
+	for name := range query {
+		if !slices.Contains(m.query, name) {
+			return badInput(fmt.Sprintf("query.%.40s", name), "unknown query parameter")
+		}
+	}
+	return nil
 }
 
 // view is the tree a request's path names, as its caller sees it.

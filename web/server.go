@@ -1,8 +1,12 @@
 package web
 
 import (
+	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"time"
@@ -20,11 +24,17 @@ func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	began := s.cfg.Now()
 	w := &response{ResponseWriter: rw}
 	r, id := s.arrive(r)
+	body := &incoming{ReadCloser: r.Body}
+	if r.Body != http.NoBody {
+		r.Body = body
+	}
+	log := s.cfg.Log.With().Logger()
+	r = r.WithContext(log.WithContext(r.Context()))
 	h := w.Header()
 	h.Set("X-Request-Id", id)
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")
-	defer func() { s.depart(w, r, began, recover()) }()
+	defer func() { s.depart(w, r, body, began, recover()) }()
 	if err := s.serve(w, r); err != nil {
 		s.refuse(w, r, err)
 	}
@@ -51,6 +61,9 @@ func (s *Server) serve(w *response, r *http.Request) error {
 		if err := s.view(r).Probe(r.Context()); err != nil {
 			return unanswered(err)
 		}
+	}
+	if err := m.checkQuery(r); err != nil {
+		return err
 	}
 	return m.handle(w, r)
 }
@@ -85,7 +98,7 @@ func (s *Server) serveDAV(w *response, r *http.Request) error {
 
 // depart ends a request: a panic becomes a 500, or cuts the connection when
 // part of an answer is out; then comes the log line.
-func (s *Server) depart(w *response, r *http.Request, began time.Time, panicked any) {
+func (s *Server) depart(w *response, r *http.Request, body *incoming, began time.Time, panicked any) {
 	abort := panicked == http.ErrAbortHandler
 	if panicked != nil && !abort {
 		w.err = fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())
@@ -96,26 +109,53 @@ func (s *Server) depart(w *response, r *http.Request, began time.Time, panicked 
 	if w.status == 0 && !abort {
 		w.status = http.StatusOK // what net/http will say for us
 	}
-	s.log(w, r, began)
+	status := w.status
+	left := body.broken || errors.Is(r.Context().Err(), context.Canceled)
+	if refused := status == 0 || status == http.StatusBadRequest || status >= 500; left && refused && w.err == nil {
+		status = statusLeft
+	}
+	s.log(w, r, status, began)
 	if abort {
 		panic(http.ErrAbortHandler)
 	}
 }
 
+// statusLeft is what the log says of a refusal whose client had gone away.
+const statusLeft = 499
+
+// incoming is the body of a request, and whether it broke off.
+type incoming struct {
+	io.ReadCloser
+	broken bool
+}
+
+func (b *incoming) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if _, network := errors.AsType[*net.OpError](err); network || err == io.ErrUnexpectedEOF {
+		b.broken = true
+	}
+	return n, err
+}
+
+// note puts an error onto the line of a request.
+func note(r *http.Request, field string, err error) {
+	zerolog.Ctx(r.Context()).UpdateContext(func(c zerolog.Context) zerolog.Context { return c.AnErr(field, err) })
+}
+
 // log writes the line of a request. The query stays out of it: it may hold what
 // only the client should know.
-func (s *Server) log(w *response, r *http.Request, began time.Time) {
+func (s *Server) log(w *response, r *http.Request, status int, began time.Time) {
 	level := zerolog.InfoLevel
-	if w.err != nil {
+	if w.err != nil || status == http.StatusInternalServerError || status == http.StatusServiceUnavailable {
 		level = zerolog.ErrorLevel
 	}
-	line := s.cfg.Log.WithLevel(level).
+	line := zerolog.Ctx(r.Context()).WithLevel(level).
 		Str("id", w.Header().Get("X-Request-Id")).
 		Str("method", r.Method).
 		Str("path", r.URL.Path).
-		Int("status", w.status).
+		Int("status", status).
 		Int64("bytes", w.bytes).
-		Dur("took", s.cfg.Now().Sub(began)).
+		Dur("took_ms", s.cfg.Now().Sub(began)).
 		Str("client", client(r)).
 		Str("agent", r.UserAgent())
 	if p := w.principal; p.Sub != "" || p.Session != "" {

@@ -2,14 +2,21 @@ package web_test
 
 import (
 	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
 
+	"varve/authz"
 	"varve/web"
 )
 
@@ -279,6 +286,103 @@ func TestPanic(t *testing.T) {
 		resp.Body.Close()
 		t.Errorf("a panic in the middle of an answer: got %d, want a connection cut", resp.StatusCode)
 	}
+}
+
+// line is the last line of the log.
+func (w *world) line() (got struct {
+	ID, Path, Level, Error, Refused string
+	Status                          int
+}) {
+	w.t.Helper()
+	all := strings.Split(strings.TrimSpace(w.logged.String()), "\n")
+	if err := json.Unmarshal([]byte(all[len(all)-1]), &got); err != nil {
+		w.t.Fatalf("log %q: %v", all, err)
+	}
+	return got
+}
+
+// TestLogSaysWhyATokenWasRefused: for whoever has to find out why a client is
+// not let in.
+func TestLogSaysWhyATokenWasRefused(t *testing.T) {
+	w := newWorld(t, nil)
+	old, err := w.keys.Mint(noon().Add(-48*time.Hour), authz.Claims{Sub: "ann"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ method, path, header, value, want string }{
+		{"GET", "/api/me", "Authorization", "Bearer " + old, "expired"},
+		{"PROPFIND", "/dav/", "Authorization", basic(old), "expired"},
+		{"GET", "/api/me", "Authorization", "Bearer garbage", "malformed"},
+		{"GET", "/api/me", "Cookie", "__Host-varve=vm_garbage", "no such mount token"},
+		{"GET", "/dav/", "X", "", ""},
+	} {
+		w.want(401, tt.method, tt.path, "", "", tt.header, tt.value)
+		got := w.line()
+		if got.Level != "info" || got.Status != 401 || !strings.Contains(got.Refused, tt.want) || (got.Refused == "") != (tt.want == "") {
+			t.Errorf("%s %s %s: logged %+v, want refused: %s", tt.method, tt.path, tt.header, got, tt.want)
+		}
+	}
+	id, _ := w.session("ann")
+	w.want(401, "GET", "/api/home/files", w.token("bob", id), "")
+	if got := w.line(); got.Refused == "" {
+		t.Errorf("a token for another's session: logged %+v", got)
+	}
+}
+
+// TestErrorOfWebDAV is on the one line of its request.
+func TestErrorOfWebDAV(t *testing.T) {
+	w := newWorld(t, func(c *web.Config) {
+		c.DAV = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			zerolog.Ctx(r.Context()).UpdateContext(func(c zerolog.Context) zerolog.Context { return c.Err(errors.New("no such blob")) })
+			w.WriteHeader(500)
+		})
+	})
+	answered := w.want(500, "GET", "/dav/f", w.token("ann", ""), "")
+	got := w.line()
+	if n := strings.Count(w.logged.String(), "\n"); n != 1 || got.Level != "error" || got.Error != "no such blob" ||
+		got.Path != "/dav/f" || got.ID != answered.header.Get("X-Request-Id") {
+		t.Errorf("%d lines, the last %+v", n, got)
+	}
+}
+
+// TestClientThatLeft: a refusal nobody waited for is logged as 499.
+func TestClientThatLeft(t *testing.T) {
+	arrived, served := make(chan struct{}), make(chan struct{})
+	w := newWorld(t, func(c *web.Config) {
+		c.DAV = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			close(arrived)
+			<-r.Context().Done()
+			w.WriteHeader(503)
+		})
+	})
+	ann := w.token("ann", "")
+	left := w.again(t, nil)
+	inner := left.server
+	around := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		inner.ServeHTTP(w, r)
+		served <- struct{}{}
+	}))
+	defer around.Close()
+	send := func(text string, ready <-chan struct{}) {
+		t.Helper()
+		conn, err := net.Dial("tcp", strings.TrimPrefix(around.URL, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(conn, text); err != nil {
+			t.Fatal(err)
+		}
+		if ready != nil {
+			<-ready
+		}
+		conn.Close()
+		<-served
+		if got := w.line(); got.Status != 499 || got.Level != "info" {
+			t.Errorf("%.30q: logged %+v, want 499", text, got)
+		}
+	}
+	send("GET /dav/ HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+ann+"\r\n\r\n", arrived)
+	send("PUT /api/uploads/a HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+ann+"\r\nContent-Length: 10\r\n\r\nhalf", nil)
 }
 
 // TestLogHasNoTokens: whatever way a token comes, and whether or not it is good.

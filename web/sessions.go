@@ -21,13 +21,14 @@ type session struct {
 	DAV     string      `json:"dav" doc:"Where its view is over WebDAV"`
 	Token   string      `json:"token,omitempty" doc:"Shown once, when it is created; not to a mount token, which makes none"`
 	Mount   []Mount     `json:"mount,omitempty" doc:"How to mount it, shown with the token"`
+	Note    string      `json:"note,omitempty" doc:"What a mount token, which gets no token and no commands, can do"`
 }
 
 // newSession is what creating a session takes.
 type newSession struct {
-	ID   string `json:"id,omitempty" pattern:"^[A-Za-z0-9_-]{8,64}$" doc:"Default: 128 random bits. Ids are never reused"`
+	ID   string `json:"id,omitempty" pattern:"^([A-Za-z0-9_-]{8,64})?$" doc:"Empty or absent: 128 random bits are made. Ids are never reused"`
 	Name string `json:"name,omitempty" maxLength:"255"`
-	TTL  string `json:"ttl,omitempty" pattern:"^[1-9][0-9]{0,4}[smhd]$" example:"12h" doc:"How long its token lives; default 24 h, at most as long as the caller's"`
+	TTL  string `json:"ttl,omitempty" pattern:"^([1-9][0-9]{0,4}[smhd])?$" example:"12h" doc:"How long its token lives; default 24 h, at most as long as the caller's"`
 }
 
 // sessionPage is a page of sessions.
@@ -69,7 +70,11 @@ func (s *Server) createSession(r *http.Request, in *struct{ Body *newSession }) 
 		return nil, err
 	}
 	j := s.toSession(r, made)
-	j.Token, j.Mount = token, Mounts(s.base(r), token)
+	if token == "" {
+		j.Note = "a mount token makes no other token: mint one for this session with a token of its owner, POST /api/tokens"
+	} else {
+		j.Token, j.Mount = token, Mounts(s.base(r), token)
+	}
 	return &answer[session]{http.StatusCreated, j}, nil
 }
 

@@ -51,7 +51,7 @@ type newToken struct {
 	Sub     string   `json:"sub,omitempty" doc:"Another user; operators only"`
 	Session string   `json:"session,omitempty" doc:"Bind it to this session of the user's"`
 	Scopes  []string `json:"scopes,omitempty" nullable:"false" enum:"read,write,share,publish,export,admin" doc:"Default: read and write"`
-	Path    string   `json:"path,omitempty" doc:"Confine it to this subtree"`
+	Path    string   `json:"path,omitempty" doc:"Confine it to this subtree; without .."`
 	Aud     string   `json:"aud,omitempty" doc:"Audience of a JWT"`
 	TTL     string   `json:"ttl,omitempty" pattern:"^[1-9][0-9]{0,4}[smhd]$" example:"30d" doc:"At most as long as the caller's token; default 24 h, of a mount token as long as the caller's"`
 }
@@ -102,7 +102,7 @@ func (s *Server) claims(r *http.Request, want newToken) (authz.Claims, error) {
 		return c, err
 	}
 	if want.Path != "" {
-		if c.Path, _, err = s.limits.Clean(want.Path); err != nil {
+		if c.Path, _, err = s.named("body.path", want.Path); err != nil {
 			return c, err
 		}
 	}

@@ -11,14 +11,14 @@ import (
 
 // transfer is what move and copy take.
 type transfer struct {
-	From      string `json:"from" minLength:"1" doc:"Path in the tree"`
-	To        string `json:"to" minLength:"1" doc:"Path in the same tree"`
+	From      string `json:"from" minLength:"1" doc:"Path in the tree, without .."`
+	To        string `json:"to" minLength:"1" doc:"Path in the same tree, without .."`
 	Overwrite bool   `json:"overwrite,omitempty" doc:"Replace what is at to; without it that is a conflict"`
 }
 
 // mkdirInput is what mkdir takes.
 type mkdirInput struct {
-	Name    string `json:"name" minLength:"1"`
+	Name    string `json:"name" minLength:"1" doc:"Path in the tree, without .."`
 	Parents bool   `json:"parents,omitempty" doc:"Make missing parents too, and be content if it exists"`
 }
 
@@ -45,7 +45,7 @@ func (s *Server) copy(r *http.Request, in *body[transfer]) (*answer[written], er
 
 // mkdir makes a directory, and its parents if that was asked for.
 func (s *Server) mkdir(r *http.Request, in *body[mkdirInput]) (*answer[written], error) {
-	name, err := s.clean(in.Body.Name)
+	_, name, err := s.named("body.name", in.Body.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -57,10 +57,10 @@ func (s *Server) mkdir(r *http.Request, in *body[mkdirInput]) (*answer[written],
 
 // ends cleans both ends of a transfer.
 func (s *Server) ends(t transfer) (from, to string, err error) {
-	if from, err = s.clean(t.From); err != nil {
+	if _, from, err = s.named("body.from", t.From); err != nil {
 		return "", "", err
 	}
-	to, err = s.clean(t.To)
+	_, to, err = s.named("body.to", t.To)
 	return from, to, err
 }
 

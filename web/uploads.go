@@ -5,12 +5,12 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
-	"path"
 	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"varve/authz"
 	"varve/layers"
 )
 
@@ -20,9 +20,10 @@ const maxParts = 1000
 
 // uploadForm describes the form of POST /api/uploads.
 type uploadForm struct {
-	Overwrite bool `query:"overwrite" doc:"Replace files of the same names; without it they are a conflict"`
+	Overwrite bool   `query:"overwrite" doc:"Replace files of the same names; without it they are a conflict"`
+	Dir       string `query:"dir" doc:"Where files go before a field dir says otherwise; default: the root"`
 	RawBody   huma.MultipartFormFiles[struct {
-		Dir  string          `form:"dir" required:"false" doc:"Where the files after it go; default: the root"`
+		Dir  string          `form:"dir" required:"false" doc:"Where the files after it go, without .."`
 		File []huma.FormFile `form:"file" doc:"Named by its filename; any field will do"`
 	}]
 }
@@ -39,7 +40,7 @@ type upload struct {
 	view   *layers.View
 	r      *http.Request
 	cond   layers.Cond
-	dir    string // the field that came before the files
+	dir    string // where the next file goes
 	staged []*layers.Staged
 }
 
@@ -49,11 +50,19 @@ func (s *Server) postUploads(w *response, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	// Who may write nowhere at all need not send the form.
+	view := s.view(r)
+	if err := view.MayWrite(r.Context(), authz.From(r.Context()).Path); err != nil {
+		return err
+	}
+	up := upload{server: s, view: view, r: r, dir: r.URL.Query().Get("dir")}
+	if _, _, err := s.named("query.dir", up.dir); err != nil {
+		return err
+	}
 	form, err := formOf(r)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errMultipart, err)
 	}
-	up := upload{server: s, view: s.view(r), r: r}
 	if !overwrite {
 		up.cond.IfNoneMatch = []string{"*"}
 	}
@@ -120,9 +129,10 @@ func (u *upload) take(part *multipart.Part) error {
 			return bodyError(err)
 		}
 		u.dir = string(b)
-		return nil
+		_, _, err = u.server.named("body.dir", u.dir)
+		return err
 	}
-	name, err := u.server.clean(path.Join("/", u.dir, filename))
+	_, name, err := u.server.named("body.file", u.dir+"/"+filename)
 	if err != nil {
 		return err
 	}

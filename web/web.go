@@ -20,13 +20,20 @@
 //
 // A route below a tree ({scope} or {sid}) asks the tree's View whether the
 // caller may see it before anything else of the request is looked at, so
-// another's session answers every method exactly as a missing one does.
+// another's session answers every method exactly as a missing one does. Query
+// parameters that a route of the API does not have are refused.
 //
 // # Errors
 //
 // Handlers return errors and one table (errors.go) says which status each gets,
-// as problem+json (RFC 9457). What the table does not know is a 500 and a log
-// line.
+// as problem+json (RFC 9457). What the table does not know is a 500.
+//
+// # Log
+//
+// The context of a request carries the zerolog.Logger of its one line; whatever
+// is further in adds fields to it with UpdateContext, as the WebDAV handler does
+// with error. A 401 for credentials that do not count says why in refused. A
+// refusal that its client did not wait for has status 499, in the log alone.
 //
 // # Stored content
 //
@@ -150,8 +157,10 @@ func (s *Server) routes() []route {
 		{"GET", "/", open, stream[none, none](s.getPage, "text/html"), "What this is and how to mount it"},
 		{"GET", "/app", open, stream[none, none](s.getPage, "text/html"), "The same for now"},
 		{"GET", "/app/{name...}", open, stream[none, none](s.getPage, "text/html"), "The same for now"},
+		{"GET", "/favicon.ico", open, empty(stream[none, none](s.getIcon)), "None"},
 		{"GET", "/healthz", open, stream[none, none](s.getHealth, "text/plain"), "Alive"},
 		{"GET", "/readyz", known, stream[none, body[readiness]](s.getReady), "Ready: the store answers"},
+		{"GET", "/api/", open, stream[none, body[index]](s.getIndex), "Where this document is"},
 		{"GET", "/api/openapi.json", open, stream[none, body[any]](s.getOpenAPI), "This document"},
 		{"GET", "/.well-known/jwks.json", open, stream[none, none](s.getKeys, "application/jwk-set+json"), "The public keys of varve's own tokens"},
 
