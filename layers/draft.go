@@ -229,9 +229,9 @@ func (b *bound) admit(name string, t touch, c Cond, size int64) (place, error) {
 // result describes the version of name that change wrote.
 func (v *View) result(change *history.Change, name string, created bool) Result {
 	r := Result{Created: created, Seq: change.Seq}
-	for _, ver := range change.Versions {
-		if ver.Name == name {
-			r.Entry = v.written(&ver)
+	for i := range change.Versions {
+		if ver := &change.Versions[i]; ver.Name == name {
+			r.Entry = v.written(ver)
 		}
 	}
 	return r
