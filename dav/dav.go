@@ -46,8 +46,9 @@ import (
 // Config of a Handler. Store is required.
 type Config struct {
 	Store *layers.Store
-	// Log gets what went wrong inside, one line for each answer of 500. A
-	// request whose context carries a logger of its own is logged there.
+	// Log gets what went wrong inside, one line for each such answer. If the context
+	// of a request carries a logger of its own, that gets it as the field error, for
+	// the one line that whoever put it there writes.
 	Log zerolog.Logger
 	// Hosts are the public names ("dav.example.org", with a port where it is not
 	// the scheme's) that a Destination or an If header may use for this server,
@@ -73,6 +74,7 @@ type Handler struct {
 	hosts        map[string]bool
 	prefix       string
 	unauthorized http.HandlerFunc
+	pagePolicy   string // listingPolicy
 	now          func() time.Time
 	refused      *refusals
 	buffers      sync.Pool // of *[]byte, for answers
@@ -90,6 +92,7 @@ func New(cfg Config) (*Handler, error) {
 		hosts:        make(map[string]bool),
 		prefix:       cleanPrefix(cfg.Prefix),
 		unauthorized: cfg.Unauthorized,
+		pagePolicy:   listingPolicy(),
 		now:          cfg.Now,
 		refused:      &refusals{},
 		buffers:      sync.Pool{New: func() any { return new([]byte) }},

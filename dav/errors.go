@@ -106,8 +106,8 @@ func (h *Handler) judge(t target, err error) refusal {
 // refuse answers with err.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, t target, err error) {
 	v := h.judge(t, err)
-	if v.status == http.StatusInternalServerError {
-		h.logger(r).Error().Err(err).Str("method", r.Method).Msg("request failed")
+	if v.err != nil && v.status >= 500 && v.status != http.StatusInsufficientStorage && r.Context().Err() == nil {
+		h.report(r, err)
 	}
 	header := w.Header()
 	for _, stale := range []string{"ETag", "Last-Modified", "Content-Length", "X-OC-Mtime"} {
@@ -135,12 +135,14 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, t target, err e
 	w.Write(body)
 }
 
-// logger is the request's own, if it has one: that knows the request's id.
-func (h *Handler) logger(r *http.Request) *zerolog.Logger {
+// report puts an error of ours onto the request's own line in the log, which
+// knows its id, or onto one of its own.
+func (h *Handler) report(r *http.Request, err error) {
 	if log := zerolog.Ctx(r.Context()); log.GetLevel() != zerolog.Disabled {
-		return log
+		log.UpdateContext(func(c zerolog.Context) zerolog.Context { return c.Err(err) })
+		return
 	}
-	return &h.log
+	h.log.Error().Err(err).Str("method", r.Method).Str("path", r.URL.Path).Msg("request failed")
 }
 
 // appendError writes a DAV:error element (RFC 4918, section 14.5).

@@ -1,6 +1,7 @@
 package dav
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"go/ast"
@@ -82,6 +83,29 @@ func sentinels(t *testing.T) []string {
 		t.Fatalf("only %v found", names)
 	}
 	return names
+}
+
+// TestErrorsGoOntoTheRequestsLine: the logger in its context knows its id and path.
+func TestErrorsGoOntoTheRequestsLine(t *testing.T) {
+	var own, lines strings.Builder
+	h := pathless(t)
+	h.log = zerolog.New(&own)
+	for err, want := range map[error]string{
+		layers.ErrDamaged:        "{\"error\":\"" + layers.ErrDamaged.Error() + "\",\"message\":\"request\"}\n",
+		context.DeadlineExceeded: "{\"error\":\"context deadline exceeded\",\"message\":\"request\"}\n",
+		layers.ErrQuota:          "{\"message\":\"request\"}\n",
+		fs.ErrNotExist:           "{\"message\":\"request\"}\n",
+	} {
+		lines.Reset()
+		log := zerolog.New(&lines)
+		r := httptest.NewRequest("GET", "/dav/x", nil)
+		r = r.WithContext(log.WithContext(r.Context()))
+		h.refuse(httptest.NewRecorder(), r, target{root: "/dav", name: "x"}, err)
+		zerolog.Ctx(r.Context()).Log().Msg("request")
+		if lines.String() != want || own.Len() > 0 {
+			t.Errorf("%v: logged %s and %s, want %s", err, &lines, &own, want)
+		}
+	}
 }
 
 func TestRefuse(t *testing.T) {

@@ -17,7 +17,11 @@ const sandbox = "sandbox; default-src 'none'"
 // get serves a file's content, or a plain listing of a collection: Office,
 // Cyberduck and webdavclient3 HEAD collections to see whether they are there.
 func (h *Handler) get(w http.ResponseWriter, r *http.Request, t target) error {
-	f, err := t.view.Open(r.Context(), t.name)
+	open := t.view.Open
+	if r.Method == http.MethodHead {
+		open = t.view.Describe
+	}
+	f, err := open(r.Context(), t.name)
 	if err != nil {
 		return err
 	}
@@ -89,7 +93,7 @@ func wantedDigests(values []string) map[string]int {
 
 // getCollection shows what is in a directory.
 func (h *Handler) getCollection(w http.ResponseWriter, r *http.Request, t target) error {
-	var page listing
+	page := listing{policy: h.pagePolicy}
 	if r.Method == http.MethodHead {
 		page.head(w, r)
 		return nil

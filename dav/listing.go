@@ -1,16 +1,32 @@
 package dav
 
 import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 )
 
+//go:embed listing.css
+var listingStyle string
+
+// listingPolicy is the Content-Security-Policy of the HTML of a listing: its style
+// and nothing else. It is no sandbox, as stored content gets: browsers save nothing
+// that is clicked in one.
+func listingPolicy() string {
+	sum := sha256.Sum256([]byte(listingStyle))
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}
+
 // listing is the plain page of a collection: lines of text, or HTML with links
 // for whoever prefers that.
 type listing struct {
-	lines []line
+	policy string // of the HTML
+	lines  []line
 }
 
 // line is one entry of it.
@@ -35,6 +51,7 @@ func (l *listing) head(w http.ResponseWriter, r *http.Request) (html bool) {
 	header.Set("Content-Type", "text/plain; charset=utf-8")
 	if html = strings.Contains(r.Header.Get("Accept"), "text/html"); html {
 		header.Set("Content-Type", "text/html; charset=utf-8")
+		header.Set("Content-Security-Policy", l.policy)
 	}
 	return html
 }
@@ -69,26 +86,58 @@ func (l *listing) text() []byte {
 }
 
 func (l *listing) html(title string) []byte {
-	b := []byte("<!DOCTYPE html><html><head><meta charset=\"utf-8\"><title>")
+	b := []byte(`<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">` +
+		`<meta name="viewport" content="width=device-width, initial-scale=1"><title>`)
 	b = appendText(b, title)
-	b = append(b, "</title></head><body><h1>"...)
+	b = append(b, "</title><style>"+listingStyle+"</style></head><body><h1>"...)
 	b = appendText(b, title)
-	b = append(b, "</h1><pre>\n"...)
+	b = append(b, "</h1>\n<ul>\n"...)
 	for _, e := range l.lines {
-		b = e.appendColumns(b)
-		b = append(b, `<a href="`...)
-		b = append(b, e.href...)
-		b = append(b, `">`...)
-		b = appendText(b, e.name)
-		if e.dir {
-			b = append(b, '/')
-		}
-		b = append(b, "</a>\n"...)
+		b = e.appendItem(b)
 	}
-	return append(b, "</pre></body></html>\n"...)
+	b = append(b, "</ul>\n"...)
+	if len(l.lines) == 0 || len(l.lines) == 1 && l.lines[0].name == ".." {
+		b = append(b, "<p>Nothing is here yet.</p>\n"...)
+	}
+	return append(b, "</body></html>\n"...)
 }
 
-// appendColumns writes what stands before the name.
+// appendItem writes an entry in HTML.
+func (e line) appendItem(b []byte) []byte {
+	b = append(b, `<li><a href="`...)
+	b = append(b, e.href...)
+	b = append(b, `">`...)
+	b = appendText(b, e.name)
+	if e.dir {
+		b = append(b, '/')
+	}
+	b = append(b, "</a><span>"...)
+	if !e.dir {
+		b = append(b, readable(e.size)...)
+	}
+	b = append(b, "</span>"...)
+	if e.name != ".." && !e.modified.IsZero() {
+		b = append(b, "<time>"...)
+		b = e.modified.UTC().AppendFormat(b, "2006-01-02 15:04 UTC")
+		b = append(b, "</time>"...)
+	}
+	return append(b, "</li>\n"...)
+}
+
+// readable says a number of bytes as people do.
+func readable(n int64) string {
+	const units = "kMGTPE"
+	if n < 1000 {
+		return strconv.FormatInt(n, 10) + " B"
+	}
+	f, i := float64(n)/1000, 0
+	for ; f >= 999.95; i++ {
+		f /= 1000
+	}
+	return strconv.FormatFloat(f, 'f', 1, 64) + " " + units[i:i+1] + "B"
+}
+
+// appendColumns writes what stands before the name in text.
 func (e line) appendColumns(b []byte) []byte {
 	when := "-"
 	if !e.modified.IsZero() {

@@ -98,7 +98,7 @@ func (h *Handler) getList(w http.ResponseWriter, r *http.Request, t target) erro
 	if err != nil {
 		return err
 	}
-	var page listing
+	page := listing{policy: h.pagePolicy}
 	for _, m := range all {
 		page.add(h.href(m.path, true), m.Base, true, 0, m.Modified)
 	}

@@ -2,14 +2,18 @@ package dav_test
 
 import (
 	"bufio"
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"varve/layers"
 )
@@ -237,6 +241,80 @@ func TestGet(t *testing.T) {
 	h.do("GET", "/dav/d/", "", "Accept", "text/html").want(200).has(`<a href="/dav/d/%3C%26%3E.txt">&lt;&amp;&gt;.txt</a>`).lacks("<&>")
 	h.do("HEAD", "/dav/d", "", "Accept", "text/html").want(200).headed("Content-Type", "text/html; charset=utf-8")
 	h.do("GET", "/sessions/", "").want(200)
+}
+
+// TestHeadAsksForNoContent: it answers as GET would, by range and condition too,
+// while the content itself cannot be had.
+func TestHeadAsksForNoContent(t *testing.T) {
+	s := newServer(t)
+	h := s.user("ann")
+	text := strings.Repeat("0123456789", 10_000) // lies in a file
+	etag := h.do("PUT", "/dav/f.bin", text).want(201).header.Get("ETag")
+	conditions := [][]string{
+		nil,
+		{"Range", "bytes=99998-"},
+		{"Range", "bytes=0-0"},
+		{"Range", "bytes=200000-"},
+		{"If-None-Match", etag},
+		{"If-Match", `"no"`},
+		{"Range", "bytes=0-1", "If-Range", `"no"`},
+		{"Want-Content-Digest", "sha-256=1"},
+	}
+	var want []answer
+	for _, c := range conditions {
+		want = append(want, h.do("GET", "/dav/f.bin", "", c...))
+	}
+	blobs := filepath.Join(s.dir, "blobs")
+	if err := os.Rename(blobs, blobs+".away"); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Rename(blobs+".away", blobs)
+	for i, c := range conditions {
+		got := h.do("HEAD", "/dav/f.bin", "", c...).want(want[i].status)
+		for _, header := range []http.Header{want[i].header, got.header} {
+			header.Del("Date")
+			if got.body == "" && want[i].body == "" { // net/http states the length of a GET's, and of a HEAD's it cannot
+				header.Del("Content-Length")
+			}
+		}
+		if diff := cmp.Diff(want[i].header, got.header); diff != "" {
+			t.Errorf("HEAD with %v (-GET +HEAD):\n%s", c, diff)
+		}
+	}
+	h.do("HEAD", "/dav/f.bin", "", "Range", "bytes=0-0,5-5").want(206)
+}
+
+// TestListingInABrowser: the page is ours and may do what it needs, stored content
+// may nothing.
+func TestListingInABrowser(t *testing.T) {
+	h := newServer(t).user("ann")
+	h.do("MKCOL", "/dav/d", "").want(201)
+	h.do("PUT", "/dav/d/a.zip", strings.Repeat("x", 12_345)).want(201)
+	h.do("PUT", "/dav/d/page.html", "<script>").want(201)
+	page := h.do("GET", "/dav/d/", "", "Accept", "text/html").want(200).has(`<a href="/dav/d/a.zip">a.zip</a>`, "12.3 kB", `<a href="/dav/">`)
+	policy := page.header.Get("Content-Security-Policy")
+	if strings.Contains(policy, "sandbox") || !strings.HasPrefix(policy, "default-src 'none'; style-src 'sha256-") ||
+		!strings.HasSuffix(policy, "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'") {
+		t.Errorf("the policy of the page is %q", policy)
+	}
+	_, style, _ := strings.Cut(page.body, "<style>")
+	style, _, _ = strings.Cut(style, "</style>")
+	sum := sha256.Sum256([]byte(style))
+	if want := base64.StdEncoding.EncodeToString(sum[:]); !strings.Contains(policy, want) {
+		t.Errorf("the policy %q does not allow the page's style, %s", policy, want)
+	}
+	page.lacks("<script", "src=", "url(")
+	h.do("GET", "/dav/d/page.html", "").want(200).headed("Content-Security-Policy", "sandbox; default-src 'none'")
+	h.do("GET", "/dav/d/", "").want(200).headed("Content-Security-Policy", "sandbox; default-src 'none'")
+}
+
+// TestRootStays: the answer says that, and not that a token does not allow it.
+func TestRootStays(t *testing.T) {
+	h := newServer(t).user("ann")
+	h.do("DELETE", "/dav/", "").want(403).has("the root of a tree")
+	h.do("MOVE", "/dav/", "", "Destination", "/dav/x").want(403).has("the root of a tree")
+	agent := hand{h.server, t, "ann", "session-one"}
+	agent.do("PUT", "/shared/x", "x").want(403).has("below /dav/")
 }
 
 // TestBigContentIsAFile: only an *os.File goes out by sendfile.
