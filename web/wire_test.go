@@ -62,9 +62,9 @@ func TestCutBodies(t *testing.T) {
 			"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\nContent-Disposition: form-data; name=f; filename=a\r\n\r\nnew\r\n--b\r\nContent-Disposition: fo", 400},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			// Of one that is whole by its length nothing is cut: to the server a
+			// Of one that is whole as HTTP has it nothing is cut: to the server a
 			// client that has sent all and closes has gone away.
-			whole := strings.Contains(tt.text, "Content-Length: 92\r\n")
+			whole := tt.name == "less than expected" || tt.name == "a form that ends in the header of a part"
 			if status, err := w.raw(tt.text, !whole); err == nil && status != tt.status {
 				t.Errorf("got %d, want %d", status, tt.status)
 			}
