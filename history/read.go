@@ -19,11 +19,16 @@ const (
 )
 
 // As of each key's own at, the same for all.
-var selectVersionsAt = rowsOf(`SELECT `+versionColumns+` FROM (VALUES `, 4, `) AS k
+const versionsAt = `) AS k
 	CROSS JOIN version v ON v.layer = k.column1 AND v.dir = k.column2 AND v.name = k.column3 AND v.seq = (
 		SELECT max(seq) FROM version
 		WHERE layer = k.column1 AND dir = k.column2 AND name = k.column3 AND seq <= k.column4)
-	LEFT JOIN blob b ON b.id = v.blob WHERE v.kind <> 0`)
+	LEFT JOIN blob b ON b.id = v.blob`
+
+var (
+	selectVersionsAt = rowsOf(`SELECT `+versionColumns+` FROM (VALUES `, 4, versionsAt+` WHERE v.kind <> 0`)
+	selectLasts      = rowsOf(`SELECT `+versionColumns+` FROM (VALUES `, 4, versionsAt)
+)
 
 const selectChildren = `SELECT ` + childColumns + ` FROM head WHERE layer = $1 AND dir = $2 ORDER BY name`
 

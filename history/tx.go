@@ -114,15 +114,22 @@ func (tx *Tx) headsAt(keys []Key, at Seq, found map[Key]Head) error {
 	if err := tx.settle(at); err != nil {
 		return err
 	}
+	return tx.versions(selectVersionsAt, keys, at, func(v Version) {
+		found[Key{v.Layer, v.Name}] = Head{Version: v}
+	})
+}
+
+// versions calls take for what text finds of keys as of at, at times twice.
+func (tx *Tx) versions(text *statement, keys []Key, at Seq, take func(Version)) error {
 	args := make([]any, 0, 4*len(keys))
 	for _, k := range keys {
 		args = append(keyArgs(args, k), int64(at))
 	}
 	row := newVersionRow()
-	return selectVersionsAt.ask(args, func(text string, args []any) error {
+	return text.ask(args, func(text string, args []any) error {
 		return tx.query(text, args, func(r sql.Row) error {
 			v, err := row.scan(r)
-			found[Key{v.Layer, v.Name}] = Head{Version: v}
+			take(v)
 			return err
 		})
 	})
@@ -136,6 +143,21 @@ func (tx *Tx) Last(k Key) (Version, error) {
 	}
 	dir, base := split(k.Name)
 	return tx.version(selectVersionAt, int64(k.Layer), dir, base, int64(Live))
+}
+
+// Lasts is Last for many names, with few queries: names that never had a
+// version are absent from the map.
+func (tx *Tx) Lasts(keys []Key) (map[Key]Version, error) {
+	found := make(map[Key]Version, len(keys))
+	written := make([]Key, 0, len(keys))
+	for _, k := range keys {
+		if e := tx.pending(k); e != nil {
+			found[k] = *e.Version
+			continue
+		}
+		written = append(written, k)
+	}
+	return found, tx.versions(selectLasts, written, Live, func(v Version) { found[Key{v.Layer, v.Name}] = v })
 }
 
 // Version finds what a node was at exactly the seq of ref. Where one change

@@ -180,6 +180,7 @@ func (w *world) check(tx *Tx) {
 		}
 		w.checkLast(tx, k)
 	}
+	w.checkLasts(tx, keys)
 	got, err := tx.Heads(keys, at)
 	if err != nil || !equal(got, want) {
 		w.t.Fatalf("Heads(%v, %d): %v\n%s", keys, at, err, gocmp.Diff(want, got))
@@ -238,6 +239,20 @@ func (w *world) checkLast(tx *Tx, k Key) {
 		}
 	} else if err != nil || !equal(last, want) {
 		w.t.Fatalf("Last(%v): %v\n%s", k, err, gocmp.Diff(want, last))
+	}
+}
+
+func (w *world) checkLasts(tx *Tx, keys []Key) {
+	w.t.Helper()
+	want := map[Key]Version{}
+	for _, k := range keys {
+		if v := w.model.at(k, Live); v.Seq != 0 {
+			want[k] = v
+		}
+	}
+	got, err := tx.Lasts(keys)
+	if err != nil || !equal(got, want) {
+		w.t.Fatalf("Lasts(%v): %v\n%s", keys, err, gocmp.Diff(want, got))
 	}
 }
 
