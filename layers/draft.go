@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -17,7 +18,6 @@ type draft struct {
 	layer  history.Layer
 	change history.Change
 	index  map[string]int // name to its place in change.Versions
-	prior  map[string]Ref // what was at a name that the draft cleared
 	fresh  *Session       // the session this write creates, if any
 }
 
@@ -36,7 +36,7 @@ func (v *View) write(ctx context.Context, op, name string, as history.Op, plan f
 		if err := plan(d); err != nil {
 			return nil, err
 		}
-		return d.done(), nil
+		return d.done()
 	})
 	return change, pathError(op, name, err)
 }
@@ -44,7 +44,7 @@ func (v *View) write(ctx context.Context, op, name string, as history.Op, plan f
 // draft begins a change. The first write of a session's token creates the
 // session in the same change.
 func (b *bound) draft(as history.Op) (*draft, error) {
-	d := &draft{b: b, layer: b.strata[0].layer, index: map[string]int{}, prior: map[string]Ref{}}
+	d := &draft{b: b, layer: b.strata[0].layer, index: map[string]int{}}
 	d.change = history.Change{Actor: b.who.Actor(), Owner: b.owner(), Op: as, Agent: b.who.Agent}
 	if d.layer != 0 {
 		return d, nil
@@ -58,13 +58,22 @@ func (b *bound) draft(as history.Op) (*draft, error) {
 	return d, nil
 }
 
-// done is the change drafted, or nil if there is nothing to record.
-func (d *draft) done() *history.Change {
-	if len(d.change.Versions)+len(d.change.Renews) == 0 && d.change.Session == nil {
-		return nil
+// done is the change drafted, or nil if there is nothing to record: ErrQuota if
+// all that it charges does not fit.
+func (d *draft) done() (*history.Change, error) {
+	versions := d.change.Versions
+	switch {
+	case len(versions)+len(d.change.Renews) == 0 && d.change.Session == nil:
+		return nil, nil
+	case len(versions) == 0 && len(d.change.Renews) > 0:
+		d.change.Op = history.OpRenew
+	}
+	var charged int64
+	for i := range versions {
+		charged += versions[i].Charge
 	}
 	d.change.Session = d.fresh
-	return &d.change
+	return &d.change, d.b.room(charged)
 }
 
 // open makes sure that the layer exists when nothing but a lock is written.
@@ -114,6 +123,9 @@ func (d *draft) parents(p place) {
 func (d *draft) over(p place, v *history.Version, keep bool) error {
 	v.Name = p.name
 	own := p.own
+	if p.hollow() && v.Kind != history.Dir {
+		own = nil
+	}
 	switch {
 	case own != nil:
 		v.Base, v.Origin = own.Base, own.Origin
@@ -135,6 +147,8 @@ func (d *draft) over(p place, v *history.Version, keep bool) error {
 // last points at what the writing layer had at p before, whatever became of it.
 func (d *draft) last(p place) (Ref, error) {
 	switch {
+	case p.hollow():
+		return Ref{}, nil
 	case p.own != nil:
 		return nodeRef(p.own.Version), nil
 	case d.fresh != nil:
@@ -165,7 +179,6 @@ func (d *draft) clear(p place) error {
 		return err
 	}
 	for _, h := range rows {
-		d.prior[h.Name] = nodeRef(h.Version)
 		d.set(history.Version{Name: h.Name, Kind: history.Gap, Node: h.Node})
 	}
 	return nil
@@ -202,10 +215,10 @@ func opaque(p place) history.Flags {
 }
 
 // admit is the one check of a write: rights, then the name, then conditions, then
-// locks, then room. It runs before a body is read and again in the commit. An If
-// header that fails is 412 on a locked name too (RFC 4918, section 10.4.1).
-func (b *bound) admit(name string, t touch, c Cond, size int64) (place, error) {
-	if err := b.may(authz.Change, name); err != nil {
+// locks. It runs before a body is read and again in the commit, as does room. An
+// If header that fails is 412 on a locked name too (RFC 4918, section 10.4.1).
+func (b *bound) admit(name string, t touch, c Cond) (place, error) {
+	if err := b.may(cmp.Or(t.action, authz.Change), name); err != nil {
 		return place{}, err
 	}
 	p, err := b.locate(name)
@@ -220,10 +233,7 @@ func (b *bound) admit(name string, t touch, c Cond, size int64) (place, error) {
 	if err := b.holds(name, c); err != nil {
 		return p, err
 	}
-	if err := b.unlocked(t, c); err != nil {
-		return p, err
-	}
-	return p, b.room(size)
+	return p, b.unlocked(t, c)
 }
 
 // result describes the version of name that change wrote.

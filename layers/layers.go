@@ -131,7 +131,7 @@ func (e Entry) Size() int64 {
 type Listing struct {
 	Self      Entry
 	Entries   []Entry // for Depth 1, ordered by name
-	Locks     []Lock  // at, above or directly below Self, if asked for
+	Locks     []Lock  // at, above or below Self, if asked for
 	Used      int64   // bytes counted to the tree's owner, if quota was asked for
 	Available int64   // bytes left, never negative
 }

@@ -60,10 +60,16 @@ FROM lock WHERE layer = $1 AND expires > $2 AND `
 // its ancestors, and, if tree, those below it.
 func (b *bound) locks(name string, tree bool) ([]Lock, error) {
 	args := []any{int64(b.strata[0].layer), b.tx.Now().UnixNano(), "."}
-	where := "name IN ($3"
 	for _, n := range chain(name) {
 		args = append(args, n)
-		where += fmt.Sprintf(", $%d", len(args))
+	}
+	// One text serves many depths: statements stay prepared.
+	for len(args)&(len(args)-1) != 0 {
+		args = append(args, ".")
+	}
+	where := "name IN ($3"
+	for i := 3; i < len(args); i++ {
+		where += fmt.Sprintf(", $%d", i+1)
 	}
 	where += ")"
 	if tree && name != "." {
@@ -96,6 +102,7 @@ func (b *bound) scanLock(r history.Row) (Lock, error) {
 
 // touch says how a write touches a name.
 type touch struct {
+	action authz.Action // zero: Change
 	name   string
 	member bool // it adds the name to its parent or takes it away
 	tree   bool // it also touches everything below
@@ -199,8 +206,10 @@ func (b *bound) admitLock(name string, opts LockOptions) (place, error) {
 	return p, err
 }
 
+const countLocks = `SELECT count(*) FROM lock WHERE layer = $1 AND expires > $2 AND issuer = $3 AND sub = $4`
+
 // grantable checks that no lock conflicts with the one asked for (RFC 4918,
-// section 6.2) and that the tree holds not too many.
+// section 6.2) and that the account holds not too many in this tree.
 func (b *bound) grantable(name string, opts LockOptions) error {
 	locks, err := b.locks(name, opts.Infinite)
 	if err != nil {
@@ -217,7 +226,8 @@ func (b *bound) grantable(name string, opts LockOptions) error {
 		return &LockedError{slices.Compact(roots)}
 	}
 	var n int
-	err = b.tx.Rows(`SELECT count(*) FROM lock WHERE layer = $1`, []any{int64(b.strata[0].layer)},
+	a := b.who.Account()
+	err = b.tx.Rows(countLocks, []any{int64(b.strata[0].layer), b.tx.Now().UnixNano(), a.Issuer, a.Sub},
 		func(r history.Row) error { return r.Scan(&n) })
 	if err == nil && n >= b.store.limits.Locks {
 		err = ErrTooManyLocks

@@ -174,7 +174,7 @@ func TestOverlayRules(t *testing.T) {
 			_, err := s.SetProps(w.t.Context(), "a", patch, time.Time{}, Cond{})
 			s.want("setprops", nil, err)
 			e := s.stat("a")
-			if e.Source != FromSession || e.Version.Content != lower.Content || e.Version.Charge != 0 || w.stored() != stored {
+			if e.Source != FromSession || e.Version.Content != lower.Content || e.Version.Charge != int64(len("urn:x"+"p"+"1")) || w.stored() != stored {
 				w.t.Errorf("copied up: %+v", e)
 			}
 			if got := ann.stat("a").Version; len(got.Props) != 0 || other.stat("a").Source != FromShared {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
+	"slices"
 	"time"
 
 	"varve/history"
@@ -56,7 +58,10 @@ func (v *View) Receive(ctx context.Context, name string, opts PutOptions) (*Stag
 	want := history.Expect{Size: opts.Length, Digests: opts.Digests}
 	var byQuota bool
 	err := v.read(ctx, "put", name, func(b *bound) error {
-		_, err := b.admitFile(key(name), opts.Cond, max(opts.Length, 0))
+		if _, err := b.admitFile(key(name), opts.Cond); err != nil {
+			return err
+		}
+		err := b.room(max(opts.Length, 0))
 		if err != nil {
 			return err
 		}
@@ -83,6 +88,7 @@ func (v *View) Receive(ctx context.Context, name string, opts PutOptions) (*Stag
 func (v *View) Drop(s *Staged) { v.store.log.Discard(s.upload) }
 
 // PutAll writes staged files as one change: all of them or, on an error, none.
+// A name that is staged twice is fs.ErrExist.
 // It disposes of the staged bodies either way.
 func (v *View) PutAll(ctx context.Context, staged []*Staged) ([]Result, error) {
 	results, err := v.putAll(ctx, staged)
@@ -103,7 +109,10 @@ func (v *View) putAll(ctx context.Context, staged []*Staged) ([]Result, error) {
 	places := make([]place, len(staged))
 	change, err := v.write(ctx, "put", staged[0].name, history.OpPut, func(d *draft) error {
 		for i, s := range staged {
-			p, err := d.b.admitFile(key(s.name), s.opts.Cond, s.upload.Size)
+			p, err := d.b.admitFile(key(s.name), s.opts.Cond)
+			if err == nil && d.has(p.name) {
+				err = fs.ErrExist // twice in one form: neither may lose its bytes
+			}
 			if err == nil {
 				err = d.put(p, spelled(s.name), s.content())
 			}
@@ -127,13 +136,19 @@ func (v *View) putAll(ctx context.Context, staged []*Staged) ([]Result, error) {
 	return results, nil
 }
 
-// admitFile admits a file of size bytes to be written at name.
-func (b *bound) admitFile(name string, c Cond, size int64) (place, error) {
-	p, err := b.admit(name, touch{}, c, size)
+// admitFile admits a file to be written at name.
+func (b *bound) admitFile(name string, c Cond) (place, error) {
+	p, err := b.admit(name, touch{}, c)
 	if err == nil && p.win != nil && p.win.head.Kind == history.Dir {
 		err = ErrIsDir
 	}
 	return p, err
+}
+
+// has tells whether the draft says something of name itself.
+func (d *draft) has(name string) bool {
+	_, written := d.index[name]
+	return written || slices.Contains(d.change.Renews, history.Key{Layer: d.layer, Name: name})
 }
 
 // content is what a file is to hold.
@@ -165,7 +180,6 @@ func (d *draft) put(p place, spelling string, c content) error {
 	if own := p.own; own != nil && own.Kind == history.File && own.Content.Ref == v.Content.Ref {
 		if !changes(own.Version, c) {
 			d.change.Renews = append(d.change.Renews, history.Key{Layer: d.layer, Name: p.name})
-			d.change.Op = history.OpRenew
 			d.change.Uploads = append(d.change.Uploads, c.upload) // should the store have lost it
 			return nil
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"math"
+	"math/bits"
 	"path"
 	"strings"
 
@@ -35,7 +36,18 @@ func (b *bound) entry(f found) Entry {
 	if e.Modified.IsZero() {
 		e.Modified = w.head.Mtime
 	}
+	if b.who.Reach(e.Name) == authz.OnTheWay {
+		e.passage()
+	}
 	return e
+}
+
+// passage makes e a directory on the way to the caller's path: it says nothing of
+// what happens beside the way.
+func (e *Entry) passage() {
+	v := e.Version
+	e.Version = &Version{Layer: v.Layer, Name: v.Name, Spelling: v.Spelling, Node: v.Node, Kind: v.Kind, Born: v.Born}
+	e.ETag, e.Modified = `"way"`, v.Born
 }
 
 // ETag is the entity tag of a file: its content's SHA-256, in base64url since
@@ -59,10 +71,22 @@ func (b *bound) visit(name string) (place, error) {
 		return place{}, err
 	}
 	p, err := b.locate(name)
-	if err == ErrNotDir || err == nil && p.win == nil {
+	if err == ErrNotDir || err == nil && (p.win == nil || b.beyond(p.win)) {
 		err = fs.ErrNotExist
 	}
 	return p, err
+}
+
+// beyond tells whether w lies outside of the caller's path. On the way there
+// only directories count: a file in its place is none of the caller's.
+func (b *bound) beyond(w *word) bool {
+	switch b.who.Reach(w.head.Name) {
+	case authz.Inside:
+		return false
+	case authz.OnTheWay:
+		return w.head.Kind != history.Dir
+	}
+	return true
 }
 
 // Stat describes a name.
@@ -93,7 +117,9 @@ func (v *View) List(ctx context.Context, name string, opts ListOptions) (Listing
 			}
 		}
 		if opts.Quota {
-			l.Used, l.Available, err = b.quota()
+			var own, all int64
+			l.Used, own, all, err = b.quota()
+			l.Available = min(own, coarse(all))
 		}
 		return err
 	})
@@ -109,7 +135,7 @@ func (b *bound) list(p place) ([]Entry, error) {
 	}
 	entries := make([]Entry, 0, len(kids))
 	for _, kid := range kids {
-		if b.who.Reach(kid.win.head.Name) == authz.Outside {
+		if b.beyond(kid.win) {
 			continue
 		}
 		entries = append(entries, b.entry(kid))
@@ -139,7 +165,7 @@ func (b *bound) walk(rel string, e Entry, f found, fn func(string, Entry) error)
 		return err
 	}
 	for _, kid := range kids {
-		if b.who.Reach(kid.win.head.Name) == authz.Outside {
+		if b.beyond(kid.win) {
 			continue
 		}
 		child := b.entry(kid)
@@ -179,23 +205,32 @@ type hollow struct{ *io.SectionReader }
 
 func (hollow) Close() error { return nil }
 
-// quota is how many bytes the tree's owner uses and how many are left.
-func (b *bound) quota() (used, left int64, err error) {
+// quota is how many bytes the tree's owner uses, how many its quota leaves it,
+// and how many the store has left for everybody.
+func (b *bound) quota() (used, own, all int64, err error) {
 	if used, err = b.tx.Usage(b.owner()); err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
-	left = b.store.log.Free()
+	own = math.MaxInt64
 	if q := b.store.limits.Quota; q > 0 {
-		left = min(left, q-used)
+		own = max(q-used, 0)
 	}
+	all = b.store.log.Free()
 	if limit := b.store.limits.Store; limit > 0 {
 		stored, err := b.tx.Stored()
 		if err != nil {
-			return 0, 0, err
+			return 0, 0, 0, err
 		}
-		left = min(left, limit-stored)
+		all = max(min(all, limit-stored), 0)
 	}
-	return used, max(left, 0), nil
+	return used, own, all, nil
+}
+
+// coarse keeps the six highest bits of n. What is left for everybody, to the
+// byte, would tell whether somebody else has stored the very content one stores.
+func coarse(n int64) int64 {
+	low := max(bits.Len64(uint64(n))-6, 0)
+	return n >> low << low
 }
 
 // room is ErrQuota unless size more bytes may be stored. The disk itself
@@ -204,7 +239,7 @@ func (b *bound) room(size int64) error {
 	if b.store.limits.Quota == 0 && b.store.limits.Store == 0 {
 		return nil
 	}
-	if _, left, err := b.quota(); err != nil || size > left {
+	if _, own, all, err := b.quota(); err != nil || size > min(own, all) {
 		return orErr(err, ErrQuota)
 	}
 	return nil
@@ -232,9 +267,11 @@ func (b *bound) maxSize() (limit int64, byQuota bool, err error) {
 	limits := b.store.limits
 	left := int64(math.MaxInt64)
 	if limits.Quota > 0 || limits.Store > 0 {
-		if _, left, err = b.quota(); err != nil {
+		_, own, all, err := b.quota()
+		if err != nil {
 			return 0, false, err
 		}
+		left = min(own, all)
 	}
 	if limits.Upload > 0 && limits.Upload <= left {
 		return limits.Upload, false, nil

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"varve/history"
@@ -39,6 +40,12 @@ type place struct {
 	// missing are those of up that only lower layers have: a write here must
 	// copy them up.
 	missing []word
+}
+
+// hollow tells whether all the first layer has at p is an implied directory that
+// does not show.
+func (p place) hollow() bool {
+	return p.own != nil && p.own.Kind == history.Dir && !slices.Contains(p.merged, 0)
 }
 
 // chain is name and its ancestors below the root, top first.

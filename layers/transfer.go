@@ -29,15 +29,15 @@ func (b *bound) origin(p place) (origin, error) {
 	return origin{b, p, leaves}, err
 }
 
-// destination admits a copy or move from o to name that counts weight bytes.
-func (d *draft) destination(o origin, name string, opts CopyOptions, sameTree bool, weight int64) (place, error) {
+// destination admits a copy or move from o to name.
+func (d *draft) destination(o origin, name string, opts CopyOptions, sameTree bool) (place, error) {
 	from := o.place.name
 	if sameTree && (name == from || below(name, from) || below(from, name)) {
 		return place{}, ErrOverlap
 	}
 	// The conditions of the request speak of its own resource, the source;
 	// its lock tokens open both.
-	to, err := d.b.admit(name, touch{tree: true}, Cond{Tokens: opts.Cond.Tokens}, weight)
+	to, err := d.b.admit(name, touch{tree: true}, Cond{Tokens: opts.Cond.Tokens})
 	switch {
 	case err != nil:
 		return to, err
@@ -47,15 +47,6 @@ func (d *draft) destination(o origin, name string, opts CopyOptions, sameTree bo
 		return to, ErrPrecondition
 	}
 	return to, nil
-}
-
-// weight is how many bytes a copy of o counts in d's layer.
-func (d *draft) weight(o origin) int64 {
-	var n int64
-	for _, l := range o.leaves {
-		n += d.charge(o, l)
-	}
-	return n
 }
 
 // charge is what one copied entry counts: nothing when a lower layer of the
@@ -84,13 +75,19 @@ func (d *draft) transfer(o origin, to place, spelling string, opts CopyOptions, 
 	if opts.Shallow {
 		leaves = leaves[:1]
 	}
+	before, err := d.before(to, leaves)
+	if err != nil {
+		return err
+	}
 	for _, l := range leaves {
 		v := d.carry(o, l, move)
 		v.Name = path.Join(to.name, l.rel)
+		if len(v.Name) > d.b.store.limits.Name {
+			return pathError("copy", to.name, ErrNameTooLong)
+		}
 		if l.rel != "." {
-			v.Predecessor = d.prior[v.Name]
-			if v.Predecessor.Node == v.Node {
-				v.Predecessor = Ref{}
+			if last := before[v.Name]; last.Node != v.Node {
+				v.Predecessor = last
 			}
 			d.set(v)
 			continue
@@ -104,6 +101,24 @@ func (d *draft) transfer(o origin, to place, spelling string, opts CopyOptions, 
 		}
 	}
 	return nil
+}
+
+// before is what the writing layer had, if ever, at the names that leaves get
+// below to.
+func (d *draft) before(to place, leaves []leaf) (map[string]Ref, error) {
+	if d.fresh != nil {
+		return nil, nil
+	}
+	keys := make([]history.Key, 0, len(leaves)-1)
+	for _, l := range leaves[1:] {
+		keys = append(keys, history.Key{Layer: d.layer, Name: path.Join(to.name, l.rel)})
+	}
+	lasts, err := d.b.tx.Lasts(keys)
+	refs := make(map[string]Ref, len(lasts))
+	for k, v := range lasts {
+		refs[k.Name] = nodeRef(v)
+	}
+	return refs, err
 }
 
 // land drafts the top of what is transferred. A file that lands on a file

@@ -91,6 +91,14 @@ type bound struct {
 func (v *View) bind(tx *history.Tx) (*bound, error) {
 	b := &bound{View: v, tx: tx}
 	id := v.tree()
+	if v.who.Session != "" && v.who.Session != id {
+		// Elsewhere too a token counts only with the session's own owner.
+		if s, err := tx.Session(v.who.Session); err == nil && s.Owner != v.who.Account() {
+			return nil, authz.ErrUnauthorized
+		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
 	if id == "" {
 		b.strata = []stratum{{history.Shared, v.at}}
 		return b, b.visible()

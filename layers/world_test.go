@@ -10,7 +10,9 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -24,16 +26,24 @@ type world struct {
 	t     *testing.T
 	store *Store
 	log   *history.Log
+	ahead atomic.Int64 // how far the clock is ahead, in nanoseconds
 }
+
+// later lets time go by.
+func (w *world) later(d time.Duration) { w.ahead.Add(int64(d)) }
+
+func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
 
 func newWorld(t *testing.T) *world { return newLimitedWorld(t, Limits{}) }
 
 func newLimitedWorld(t *testing.T, limits Limits) *world {
 	t.Helper()
-	log, err := history.Open(t.Context(), history.Options{Dir: t.TempDir()})
+	w := &world{t: t}
+	log, err := history.Open(t.Context(), history.Options{Dir: t.TempDir(), Now: w.now})
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.log, w.store = log, New(Config{Log: log, Limits: limits})
 	t.Cleanup(func() {
 		if report, err := log.Verify(context.Background(), nil); err != nil || len(report.Problems) > 0 {
 			t.Errorf("Verify after the test = %v, %v", report, err)
@@ -42,7 +52,7 @@ func newLimitedWorld(t *testing.T, limits Limits) *world {
 			t.Error(err)
 		}
 	})
-	return &world{t, New(Config{Log: log, Limits: limits}), log}
+	return w
 }
 
 func user(sub string) Caller {

@@ -18,7 +18,7 @@ func (v *View) Mkdir(ctx context.Context, name string, props []Prop, cond Cond) 
 		return Result{}, pathError("mkdir", name, err)
 	}
 	change, err := v.write(ctx, "mkdir", name, history.OpMkdir, func(d *draft) error {
-		p, err := d.b.admit(key(name), touch{}, cond, 0)
+		p, err := d.b.admit(key(name), touch{}, cond)
 		if err != nil {
 			return err
 		}
@@ -69,10 +69,16 @@ func (v *View) MkdirAll(ctx context.Context, name string) (Result, error) {
 }
 
 // step admits one directory of MkdirAll. Below one that is only being made
-// there is nothing yet.
+// nothing shows yet, but the own layer may say something still.
 func (b *bound) step(name string, fresh bool) (place, error) {
 	if fresh {
-		return place{name: name}, b.may(authz.Change, name)
+		p := place{name: name}
+		heads, err := b.heads([]string{name})
+		if err == nil {
+			p.own = heads[0][name]
+			err = b.may(authz.Change, name)
+		}
+		return p, err
 	}
 	if err := b.may(authz.See, name); err != nil {
 		return place{}, err
@@ -84,14 +90,14 @@ func (b *bound) step(name string, fresh bool) (place, error) {
 	if err != nil || p.win != nil {
 		return p, err
 	}
-	return b.admit(name, touch{}, Cond{}, 0)
+	return b.admit(name, touch{}, Cond{})
 }
 
 // mkdir drafts a directory at p, where nothing shows.
 func (d *draft) mkdir(p place, spelling string, props []Prop) error {
 	now := d.b.tx.Now()
 	v := history.Version{
-		Kind: history.Dir, Flags: opaque(p), Mtime: now, Born: now, Spelling: spelling, Props: props,
+		Kind: history.Dir, Flags: opaque(p), Mtime: now, Born: now, Spelling: spelling, Props: props, Charge: size(props),
 	}
 	d.parents(p)
 	if err := d.over(p, &v, true); err != nil {
@@ -145,12 +151,9 @@ func (b *bound) admitDiscard(name string, c Cond) (place, error) {
 	if authz.Allows(b.who.Principal, authz.Manage, b.target) {
 		action = authz.Manage
 	}
-	if err := b.may(action, name); err != nil {
-		return place{}, err
-	}
-	p, err := b.locate(name)
+	p, err := b.admit(name, touch{action: action, member: true, tree: true}, c)
 	switch {
-	case errors.Is(err, ErrNotDir) || err == nil && p.own == nil:
+	case errors.Is(err, ErrNoParent) || err == nil && p.own == nil:
 		return p, fs.ErrNotExist
 	case err != nil:
 		return p, err
@@ -159,15 +162,12 @@ func (b *bound) admitDiscard(name string, c Cond) (place, error) {
 	case b.target.Session == "":
 		return p, fs.ErrPermission
 	}
-	if err := b.unlocked(touch{name: name, member: true, tree: true}, c); err != nil {
-		return p, err
-	}
-	return p, b.holds(name, c)
+	return p, nil
 }
 
 // admitShown admits a write to a name that must show, and is not the root.
 func (b *bound) admitShown(name string, t touch, c Cond) (place, error) {
-	p, err := b.admit(name, t, c, 0)
+	p, err := b.admit(name, t, c)
 	switch {
 	case errors.Is(err, ErrNoParent):
 		return p, fs.ErrNotExist
@@ -192,15 +192,19 @@ type PropPatch struct {
 // copied up, its content by reference.
 func (v *View) SetProps(ctx context.Context, name string, patch []PropPatch, mtime time.Time, cond Cond) (Result, error) {
 	change, err := v.write(ctx, "setprops", name, history.OpProps, func(d *draft) error {
-		p, err := d.b.admit(key(name), touch{}, cond, 0)
+		p, err := d.b.admit(key(name), touch{}, cond)
 		if errors.Is(err, ErrNoParent) || err == nil && p.win == nil {
 			return fs.ErrNotExist
 		}
 		if err != nil {
 			return err
 		}
-		ver := d.revise(p)
+		ver, err := d.revise(p)
+		if err != nil {
+			return err
+		}
 		ver.Props = apply(ver.Props, patch)
+		ver.Charge = size(ver.Props)
 		if !mtime.IsZero() {
 			ver.Mtime = mtime
 		}
@@ -218,21 +222,22 @@ func (v *View) SetProps(ctx context.Context, name string, patch []PropPatch, mti
 
 // revise is a new version of what shows at p, in the writing layer, with the
 // same content: of its own node if it has one, else copied up.
-func (d *draft) revise(p place) history.Version {
+func (d *draft) revise(p place) (history.Version, error) {
 	v := p.win.head.Version
-	v.Charge = 0
 	v.Flags &^= history.Implied
 	v.Predecessor, v.From = Ref{}, Ref{}
 	if p.win.stratum == 0 {
-		return v
+		return v, nil
 	}
 	d.parents(p)
 	v.Origin, v.From, v.Base = p.win.ref(), p.win.ref(), d.b.base()
 	v.Node, v.Tier, v.Flags = history.NewNode, "", 0
-	if p.own != nil { // an implied directory becomes real
-		v.Node, v.Base, v.Flags = p.own.Node, p.own.Base, p.own.Flags&history.Opaque
+	if p.own == nil || p.hollow() {
+		return v, d.clear(p)
 	}
-	return v
+	// An implied directory becomes real.
+	v.Node, v.Base, v.Flags = p.own.Node, p.own.Base, p.own.Flags&history.Opaque
+	return v, nil
 }
 
 // apply returns props with patch applied in order.
@@ -249,14 +254,19 @@ func apply(props []Prop, patch []PropPatch) []Prop {
 
 // fits checks the size of an entry's dead properties.
 func (v *View) fits(props []Prop) error {
+	if size(props) > int64(v.store.limits.Props) {
+		return ErrTooLarge
+	}
+	return nil
+}
+
+// size is how many bytes dead properties count.
+func size(props []Prop) int64 {
 	n := 0
 	for _, p := range props {
 		n += len(p.Space) + len(p.Local) + len(p.Lang) + len(p.Value)
 	}
-	if n > v.store.limits.Props {
-		return ErrTooLarge
-	}
-	return nil
+	return int64(n)
 }
 
 // Copy makes dst in v a copy of name in src, as one change and without moving
@@ -269,7 +279,7 @@ func (v *View) Copy(ctx context.Context, src *View, name, dst string, opts CopyO
 		if err != nil {
 			return err
 		}
-		to, err := d.destination(from, key(dst), opts, v.Same(src), d.weight(from))
+		to, err := d.destination(from, key(dst), opts, v.Same(src))
 		if err != nil {
 			return pathError("copy", dst, err)
 		}
@@ -295,7 +305,7 @@ func (v *View) Move(ctx context.Context, name, dst string, opts CopyOptions) (Re
 		if err != nil {
 			return err
 		}
-		to, err := d.destination(from, key(dst), opts, true, 0)
+		to, err := d.destination(from, key(dst), opts, true)
 		if err != nil {
 			return pathError("move", dst, err)
 		}
