@@ -111,10 +111,17 @@ func (l *Log) Empty(ctx context.Context, olderThan time.Duration) (int, error) {
 }
 
 // Sweep unlinks files older than olderThan that neither a blob nor the bin
-// names: a crash between Keep and Commit leaves such. It returns how many.
+// names: a crash between Keep and Commit leaves such. It returns how many. As long
+// as a commit is ErrInDoubt, the files it names are not known and all stay.
 func (l *Log) Sweep(ctx context.Context, olderThan time.Duration) (int, error) {
+	l.mu.Lock()
+	err := l.inDoubt
+	l.mu.Unlock()
+	if err != nil {
+		return 0, err
+	}
 	swept, before := 0, l.now().Add(-olderThan)
-	err := l.blobs.Walk(func(at blob.Locator, written time.Time) error {
+	err = l.blobs.Walk(func(at blob.Locator, written time.Time) error {
 		if !written.Before(before) {
 			return ctx.Err()
 		}

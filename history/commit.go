@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 
@@ -28,7 +29,8 @@ type request struct {
 // change as written, after it is durable. Uploads of the change are kept
 // (made durable) by the caller with Keep before Commit; Commit discards the
 // files of those whose content was already stored, and the caller discards
-// them when Commit fails.
+// them when Commit fails. ErrInDoubt: the change may come back after a crash, and
+// the files stay for it.
 //
 // Commit looks at ctx until its plan starts, never later.
 //
@@ -41,9 +43,9 @@ func (l *Log) Commit(ctx context.Context, plan func(*Tx) (*Change, error)) (*Cha
 	}
 	r := &request{ctx: ctx, plan: plan, lead: make(chan struct{}), done: make(chan struct{})}
 	l.mu.Lock()
-	if l.closed {
+	if err := l.refusal(); err != nil {
 		l.mu.Unlock()
-		return nil, sql.ErrClosed
+		return nil, err
 	}
 	l.running.Add(1)
 	defer l.running.Done()
@@ -63,8 +65,24 @@ func (l *Log) Commit(ctx context.Context, plan func(*Tx) (*Change, error)) (*Cha
 	return r.change, r.err
 }
 
+// refusal is why there can be no commits any more; the caller holds mu.
+func (l *Log) refusal() error {
+	if l.closed {
+		return sql.ErrClosed
+	}
+	return l.inDoubt
+}
+
+// doubt has the log refuse all further commits, and returns why.
+func (l *Log) doubt(err error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.inDoubt = err
+	return err
+}
+
 // leadBatch answers the first requests of the queue, the leader's own among
-// them, and passes the lead on.
+// them, and passes the lead on, whatever happens.
 func (l *Log) leadBatch() {
 	l.mu.Lock()
 	n := min(len(l.queue), maxBatch)
@@ -72,23 +90,38 @@ func (l *Log) leadBatch() {
 	l.queue = l.queue[n:]
 	l.mu.Unlock()
 
+	defer func() {
+		if p := recover(); p != nil {
+			// It was not in the transaction, so that nobody knows how far the
+			// log's memory is behind the database.
+			err := l.doubt(fmt.Errorf("%w: %w", ErrInDoubt, panicked(p)))
+			for _, r := range batch {
+				r.change, r.err = nil, err
+			}
+		}
+		for _, r := range batch {
+			close(r.done)
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.leading = len(l.queue) > 0; l.leading {
+			close(l.queue[0].lead)
+		}
+	}()
 	l.answer(batch)
-	for _, r := range batch {
-		close(r.done)
-	}
-
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.leading = len(l.queue) > 0; l.leading {
-		close(l.queue[0].lead)
-	}
 }
+
+func panicked(p any) error { return fmt.Errorf("panic: %v\n%s", p, debug.Stack()) }
 
 // answer commits requests together, or if that fails each alone, so that
 // nobody pays for what another asked for.
 func (l *Log) answer(requests []*request) {
 	err := l.commit(requests)
 	if err == nil {
+		return
+	}
+	if errors.Is(err, ErrInDoubt) {
+		leaveInDoubt(requests, err)
 		return
 	}
 	if len(requests) == 1 {
@@ -100,14 +133,41 @@ func (l *Log) answer(requests []*request) {
 	}
 }
 
+// leaveInDoubt answers requests whose transaction may come back: their files
+// have to be there then.
+func leaveInDoubt(requests []*request, err error) {
+	for _, r := range requests {
+		if r.change != nil {
+			for _, u := range r.change.Uploads {
+				u.Commit()
+			}
+		}
+		if r.change = nil; r.err == nil {
+			r.err = err
+		}
+	}
+}
+
 // commit runs the plans of requests in one transaction. A plan's own error is
-// that request's alone; an error of commit means that nothing was written.
+// that request's alone; an error of commit means that nothing was written, if it
+// is not ErrInDoubt.
 func (l *Log) commit(requests []*request) error {
+	for _, r := range requests {
+		r.change, r.err = nil, nil
+	}
+	if l.inDoubt != nil { // only the leader, who is here, sets it
+		return l.inDoubt
+	}
 	var b *batch
-	err := l.db.Write(func(c *sql.Conn) error {
+	err := l.db.Write(func(c *sql.Conn) (err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				err = panicked(p)
+			}
+		}()
 		b = newBatch(l, c)
 		for _, r := range requests {
-			if r.change, r.err = nil, r.ctx.Err(); r.err != nil {
+			if r.err = r.ctx.Err(); r.err != nil {
 				continue
 			}
 			r.change, r.err = b.run(r.plan)
@@ -117,6 +177,9 @@ func (l *Log) commit(requests []*request) error {
 		}
 		return b.flush()
 	})
+	if errors.Is(err, ErrInDoubt) {
+		return l.doubt(err)
+	}
 	if err != nil {
 		return err
 	}
@@ -153,7 +216,7 @@ func (b *batch) run(plan func(*Tx) (*Change, error)) (*Change, error) {
 func call(plan func(*Tx) (*Change, error), tx *Tx) (c *Change, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			c, err = nil, fmt.Errorf("plan panicked: %v\n%s", p, debug.Stack())
+			c, err = nil, panicked(p)
 		}
 	}()
 	return plan(tx)

@@ -37,6 +37,7 @@ import (
 	"time"
 
 	"varve/history/blob"
+	"varve/history/sql"
 )
 
 // Seq numbers changes over the whole store, from 1.
@@ -212,6 +213,10 @@ var (
 	ErrShort    = blob.ErrShort
 	ErrDigest   = blob.ErrDigest
 	ErrTooLarge = blob.ErrTooLarge
+	// ErrInDoubt: a commit failed so that a crash may bring it back, or did so
+	// earlier. Nothing more is written until the store is opened again, which
+	// decides it; reading goes on.
+	ErrInDoubt = sql.ErrInDoubt
 	// ErrInUse: another process holds the store's lock.
 	ErrInUse = errors.New("store is in use by another process")
 )

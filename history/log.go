@@ -38,6 +38,8 @@ type Options struct {
 	// Durability is "full" (default: a commit survives power loss) or "normal"
 	// (it survives a crash of varve, but power loss may take the last second).
 	Durability string
+
+	fault func(*sql.Conn, string) error // see sql.Options; set by tests
 }
 
 // Log is the open store. Its methods may be called concurrently.
@@ -54,6 +56,7 @@ type Log struct {
 	queue   []*request // commits waiting for a leader
 	leading bool       // somebody is at work on a batch
 	closed  bool
+	inDoubt error          // ErrInDoubt once a commit failed that way
 	running sync.WaitGroup // commits; Add only under mu while not closed
 
 	// The following belong to the leader.
@@ -124,7 +127,7 @@ func (l *Log) open(ctx context.Context, opts Options) error {
 	if l.blobs, err = blob.Open(filepath.Join(opts.Dir, "blobs"), blob.Options{Inline: opts.Inline}); err != nil {
 		return err
 	}
-	l.db, err = sql.Open(ctx, filepath.Join(opts.Dir, "varve.db"), sql.Options{Relaxed: opts.Durability == "normal"})
+	l.db, err = sql.Open(ctx, filepath.Join(opts.Dir, "varve.db"), sql.Options{Relaxed: opts.Durability == "normal", Fault: opts.fault})
 	if err != nil {
 		return err
 	}

@@ -40,14 +40,29 @@ func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
 func (tx *Tx) end() { tx.c = nil }
 
+// query is Conn.Query. After an error of reading SQLite may have rolled back what
+// others in the batch wrote, and would take what follows outside of any
+// transaction: nothing of such a batch may be committed.
 func (tx *Tx) query(query string, args []any, scan func(sql.Row) error) error {
-	if tx.c == nil {
+	switch {
+	case tx.c == nil:
 		return errEnded
-	}
-	if tx.err != nil {
+	case tx.err != nil:
 		return tx.err
+	case tx.b == nil:
+		return tx.c.Query(query, args, scan)
+	case tx.b.err != nil:
+		return tx.b.err
 	}
-	return tx.c.Query(query, args, scan)
+	var own error
+	err := tx.c.Query(query, args, func(r sql.Row) error {
+		own = scan(r)
+		return own
+	})
+	if err != nil && own == nil {
+		tx.b.err = err
+	}
+	return err
 }
 
 // settle writes what is pending if a range as of at would have to show it.

@@ -20,6 +20,7 @@ const maxStatements = 512
 type Conn struct {
 	conn  driver.Conn
 	stmts map[string]*stmt
+	fault func(*Conn, string) error
 }
 
 // stmt is a prepared statement and what running it again can reuse.
@@ -29,7 +30,7 @@ type stmt struct {
 	busy bool // args and the statement's cursor are in use
 }
 
-func open(dsn string) (*Conn, error) {
+func (db *DB) open(dsn string) (*Conn, error) {
 	connector, err := sqlite.NewConnector(dsn)
 	if err != nil {
 		return nil, err
@@ -38,7 +39,7 @@ func open(dsn string) (*Conn, error) {
 	if err != nil {
 		return nil, classify(err)
 	}
-	return &Conn{conn: c, stmts: map[string]*stmt{}}, nil
+	return &Conn{conn: c, stmts: map[string]*stmt{}, fault: db.fault}, nil
 }
 
 // Exec runs a statement and tells how many rows it changed.
@@ -91,6 +92,11 @@ func (c *Conn) Query(query string, args []any, scan func(Row) error) error {
 }
 
 func (c *Conn) prepare(query string) (*stmt, error) {
+	if c.fault != nil {
+		if err := c.fault(c, query); err != nil {
+			return nil, fmt.Errorf("%s: %w", brief(query), err)
+		}
+	}
 	if s := c.stmts[query]; s != nil {
 		return s, nil
 	}
@@ -164,6 +170,14 @@ func noRoom(code int) bool {
 		return true
 	}
 	return false
+}
+
+// undone tells of an error of COMMIT that it left nothing behind: a frame of the
+// log could not be written, and the last frame is the one that counts. Later
+// errors, of syncing above all, come after that frame; a crash may find it.
+func undone(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && (e.Code() == sqlite3.SQLITE_FULL || e.Code() == sqlite3.SQLITE_IOERR_WRITE)
 }
 
 // brief is the beginning of a statement, enough to find it by.

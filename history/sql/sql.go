@@ -18,6 +18,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/url"
 	"os"
@@ -38,6 +39,9 @@ var (
 	ErrOld = errors.New("the store was written by an older version of varve and has to be opened by serve once")
 	// ErrFull: the disk has no room; the transaction has to be rolled back.
 	ErrFull = errors.New("no space left for the database")
+	// ErrInDoubt: a COMMIT failed so that the transaction is gone for now, but
+	// may be back after a crash.
+	ErrInDoubt = errors.New("a transaction could not be committed and may come back after a crash")
 	// ErrClosed: Close was called.
 	ErrClosed = errors.New("database is closed")
 )
@@ -50,6 +54,9 @@ type Options struct {
 	// ReadOnly opens reading connections only and never migrates. Another
 	// process may have the database open for writing.
 	ReadOnly bool
+	// Fault is asked before each statement; its error is that of the
+	// statement, which is not run. Nil but in tests of what fails.
+	Fault func(c *Conn, query string) error
 }
 
 // DB is the open database. Its methods may be called concurrently.
@@ -57,6 +64,7 @@ type DB struct {
 	readDSN  string
 	writeDSN string     // empty when open for reading only
 	readers  chan *Conn // nil stands for one not opened yet
+	fault    func(*Conn, string) error
 	closed   chan struct{}
 	closing  sync.Once
 
@@ -79,7 +87,7 @@ func Open(ctx context.Context, path string, opts Options) (*DB, error) {
 			return nil, err
 		}
 	}
-	db := &DB{readDSN: readDSN(path), closed: make(chan struct{})}
+	db := &DB{readDSN: readDSN(path), fault: opts.Fault, closed: make(chan struct{})}
 	readers := max(4, runtime.NumCPU())
 	db.readers = make(chan *Conn, readers)
 	for range readers {
@@ -140,7 +148,7 @@ func (db *DB) Read(ctx context.Context, read func(*Conn) error) error {
 	}
 	defer func() { db.readers <- c }()
 	if c == nil {
-		conn, err := open(db.readDSN)
+		conn, err := db.open(db.readDSN)
 		if err != nil {
 			return err
 		}
@@ -161,7 +169,8 @@ func (db *DB) Read(ctx context.Context, read func(*Conn) error) error {
 }
 
 // Write runs write in one transaction and commits it, durably unless
-// Options.Relaxed. Writers take turns. An error rolls everything back.
+// Options.Relaxed. Writers take turns. An error rolls everything back, for good
+// unless it is ErrInDoubt.
 func (db *DB) Write(write func(*Conn) error) (err error) {
 	db.writing.Lock()
 	defer db.writing.Unlock()
@@ -169,7 +178,7 @@ func (db *DB) Write(write func(*Conn) error) (err error) {
 		if db.writeDSN == "" {
 			return errors.New("database is open for reading only")
 		}
-		if db.writer, err = open(db.writeDSN); err != nil {
+		if db.writer, err = db.open(db.writeDSN); err != nil {
 			return err
 		}
 	}
@@ -196,6 +205,9 @@ func (db *DB) Write(write func(*Conn) error) (err error) {
 		return err
 	}
 	if _, err := c.Exec("COMMIT"); err != nil {
+		if !undone(err) {
+			err = fmt.Errorf("%w: %w", ErrInDoubt, err)
+		}
 		return err
 	}
 	committed = true
@@ -207,7 +219,7 @@ func (db *DB) Write(write func(*Conn) error) (err error) {
 func (db *DB) Maintain(ctx context.Context, work func(*Conn) error) error {
 	db.maintaining.Lock()
 	defer db.maintaining.Unlock()
-	c, err := open(cmp.Or(db.writeDSN, db.readDSN))
+	c, err := db.open(cmp.Or(db.writeDSN, db.readDSN))
 	if err != nil {
 		return err
 	}
