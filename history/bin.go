@@ -2,7 +2,6 @@ package history
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"varve/history/blob"
@@ -140,8 +139,7 @@ const selectKnown = `SELECT 1 FROM blob WHERE hash = $1 AND locator = $2
 
 // known tells whether a row names the file at a locator.
 func (l *Log) known(ctx context.Context, at blob.Locator) (known bool, err error) {
-	hash, _, _ := strings.Cut(string(at), ".")
-	ref, err := blob.ParseRef(hash)
+	ref, err := at.Ref()
 	if err != nil {
 		// Not a name of ours; nobody else has a business here, but it is not
 		// for us to say what it is good for.

@@ -15,7 +15,7 @@ var (
 		` ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING hash, id, locator`)
 )
 
-const mendBlob = `UPDATE blob SET locator = $1, data = $2 WHERE id = $3`
+const replaceBlob = `UPDATE blob SET locator = $1, data = $2 WHERE id = $3`
 
 const addStored = `UPDATE stat SET value = value + $1 WHERE name = 'stored'`
 
@@ -32,13 +32,12 @@ func (b *batch) writeBlobs() (map[blob.Ref]int64, error) {
 		switch {
 		case ids[ref] == 0:
 			fresh = append(fresh, ref[:], u.Size, u.SHA1[:], u.MD5[:], int64(u.CRC32), 0, locator, data)
-		case files[ref] == "" || b.l.blobs.Whole(files[ref], u.Size):
+		case files[ref] == "":
 			b.surplus = append(b.surplus, u)
-		default: // its file was lost or set aside: here it is again
-			if err := b.exec(mendBlob, []any{locator, data, ids[ref]}); err != nil {
+		default:
+			if err := b.replaceFile(ids[ref], files[ref], u); err != nil {
 				return nil, err
 			}
-			b.stored = append(b.stored, u)
 		}
 	}
 	if err := b.insertBlobs(ids, fresh); err != nil {
@@ -50,6 +49,17 @@ func (b *batch) writeBlobs() (map[blob.Ref]int64, error) {
 		}
 	}
 	return ids, nil
+}
+
+// replaceFile has the row of a blob name the new file, and puts the old one into
+// the bin: for whoever just reads it or copies it to a backup, if it is there.
+func (b *batch) replaceFile(id int64, old blob.Locator, u *blob.Upload) error {
+	locator, data := placed(u)
+	if err := b.exec(replaceBlob, []any{locator, data, id}); err != nil {
+		return err
+	}
+	b.stored = append(b.stored, u)
+	return b.exec(insertBin, []any{string(old), b.end.time})
 }
 
 // placed is where a row keeps the content of u.

@@ -18,6 +18,15 @@
 // after that fsync. Plans may be run more than once (when a shared transaction
 // fails, each is tried alone), so they must be free of effects beyond the Tx.
 //
+// # Content
+//
+// Equal contents share one blob. When a file is uploaded that the store has
+// already, the new one, just written and synced, takes the old one's place, and
+// the old one lies in the bin for Grace: a file that was damaged, lost or set
+// aside is mended so, without reading it in a transaction, and who reads the old
+// one goes on. Of contents equal within one batch, and of those small enough to
+// lie in the database, the first stays.
+//
 // # Invariants
 //
 //   - seq order is commit order; commit times never go back.

@@ -24,12 +24,14 @@ type stored struct {
 const (
 	verifyBlobs = `SELECT id, hash, size, sha1, md5, crc32, locator, data FROM blob
 		WHERE id > $1 AND id % $2 = $3 ORDER BY id LIMIT $4`
-	pageBlobs = 256
+	selectAside = `SELECT 1 FROM blob WHERE hash = $1 AND locator = $2`
+	pageBlobs   = 256
 )
 
 // Scrub reads one part of parts of all content again and sets files aside that
 // are damaged: their content is an ErrDamaged from then on, not wrong bytes, until
-// somebody uploads it again. Part by part, day by day, everything is read.
+// somebody uploads it again. Part by part, day by day, everything is read. Files
+// that were set aside and turn out to be good are taken back.
 func (l *Log) Scrub(ctx context.Context, part, parts int) (Report, error) {
 	v := &verifier{ctx: ctx, progress: func(int64, int64) {}}
 	v.damaged = func(b *stored) error {
@@ -38,8 +40,37 @@ func (l *Log) Scrub(ctx context.Context, part, parts int) (Report, error) {
 		}
 		return l.blobs.SetAside(blob.Locator(*b.locator))
 	}
-	err := v.blobs(l, part%parts, parts)
+	err := l.takeBack(ctx)
+	if err == nil {
+		err = v.blobs(l, part%parts, parts)
+	}
 	return v.Report, err
+}
+
+// takeBack returns the files set aside that are what a row still names: memory
+// or a controller that was broken for a while made others of them.
+func (l *Log) takeBack(ctx context.Context) error {
+	aside, err := l.blobs.Aside()
+	if err != nil {
+		return err
+	}
+	for _, at := range aside {
+		ref, err := at.Ref()
+		if err != nil {
+			continue
+		}
+		named := false
+		err = l.View(ctx, func(tx *Tx) error {
+			return tx.query(selectAside, []any{ref[:], string(at)}, func(sql.Row) error { named = true; return nil })
+		})
+		if err == nil && named {
+			err = l.blobs.TakeBack(at)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // blobs reads all content whose id leaves part when divided by
@@ -110,8 +141,11 @@ func (v *verifier) blob(l *Log, b *stored) error {
 	}
 	if readErr != nil {
 		v.report(BadBlob, "blob %s cannot be read: %v; %s", b.info.Ref, readErr, name)
-	} else {
-		v.report(BadBlob, "blob %s of %d bytes is now %s of %d bytes; %s", b.info.Ref, b.info.Size, got.Ref, got.Size, name)
+		return nil // perhaps it can tomorrow
+	}
+	v.report(BadBlob, "blob %s of %d bytes is now %s of %d bytes; %s", b.info.Ref, b.info.Size, got.Ref, got.Size, name)
+	if got.Ref == b.info.Ref {
+		return nil // it is the row that is wrong
 	}
 	return v.damaged(b)
 }

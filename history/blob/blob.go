@@ -6,15 +6,16 @@
 // Nothing is visible before Keep and nothing stays behind after Discard.
 //
 // A locator ("<sha256 in hex>.<random>") is unique to one upload, so two
-// uploads of equal content never share a file: they race on a database row,
-// and the loser deletes its own file. Removing a file can therefore never take
-// away content that somebody is just storing again.
+// uploads of equal content never share a file: which of them stays is up to the
+// database row that names it. Removing a file can therefore never take away
+// content that somebody is just storing again.
 package blob
 
 import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Ref names content by its SHA-256.
@@ -28,6 +29,12 @@ func (r Ref) IsZero() bool { return r == Ref{} }
 
 // Locator says where a blob's file lies; empty means inline in the database.
 type Locator string
+
+// Ref is the content that the file at l should have.
+func (l Locator) Ref() (Ref, error) {
+	hash, _, _ := strings.Cut(string(l), ".")
+	return ParseRef(hash)
+}
 
 // Info is what is known of content beside its bytes.
 type Info struct {

@@ -107,14 +107,45 @@ func (s *Store) SetAside(l Locator) error {
 	return errors.Join(s.syncDir(s.aside()), s.syncDir(filepath.Dir(path)))
 }
 
-// Whole tells whether there is a file of size bytes at l.
-func (s *Store) Whole(l Locator, size int64) bool {
+// Aside lists the files that were set aside.
+func (s *Store) Aside() (list []Locator, err error) {
+	entries, err := os.ReadDir(s.aside())
+	for _, e := range entries {
+		list = append(list, Locator(e.Name()))
+	}
+	return list, err
+}
+
+// TakeBack is the inverse of SetAside if the file set aside has the content its
+// locator says; else, or if it cannot be read, it does nothing.
+func (s *Store) TakeBack(l Locator) error {
 	path, err := s.path(l)
+	if err != nil {
+		return err
+	}
+	aside := filepath.Join(s.aside(), string(l))
+	if !holds(aside, l) {
+		return nil
+	}
+	if err := os.Rename(aside, path); err != nil {
+		return err
+	}
+	return errors.Join(s.syncDir(filepath.Dir(path)), s.syncDir(s.aside()))
+}
+
+// holds tells whether the file at path has the content of l.
+func holds(path string, l Locator) bool {
+	f, err := os.Open(path)
 	if err != nil {
 		return false
 	}
-	info, err := os.Stat(path)
-	return err == nil && info.Size() == size
+	defer f.Close()
+	got, err := Describe(f)
+	if err != nil {
+		return false
+	}
+	want, err := l.Ref()
+	return err == nil && got.Ref == want
 }
 
 func (s *Store) syncDir(dir string) error {
