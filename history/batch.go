@@ -124,7 +124,8 @@ func (b *batch) append(tx *Tx, planned *Change) (*Change, error) {
 }
 
 // settleSession completes the session row of a change, and gives a new session
-// its root.
+// its root: implied, because it states nothing of its own and must not hide what
+// shared's root states.
 func (b *batch) settleSession(tx *Tx, c *Change) error {
 	if c.Session == nil {
 		return nil
@@ -136,7 +137,7 @@ func (b *batch) settleSession(tx *Tx, c *Change) error {
 	c.Session = &s
 	root := func(v Version) bool { return v.Layer == s.Layer && v.Name == "." }
 	if isNew && !slices.ContainsFunc(c.Versions, root) {
-		c.Versions = append(c.Versions, Version{Layer: s.Layer, Name: ".", Kind: Dir})
+		c.Versions = append(c.Versions, Version{Layer: s.Layer, Name: ".", Kind: Dir, Flags: Implied})
 	}
 	return nil
 }

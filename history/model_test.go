@@ -88,7 +88,7 @@ func (m *model) apply(c *Change, now time.Time) {
 		if i < 0 {
 			s.Born, s.Created = m.seq, now
 			m.sessions = append(m.sessions, s)
-			versions = append(versions, Version{Layer: s.Layer, Name: ".", Kind: Dir})
+			versions = append(versions, Version{Layer: s.Layer, Name: ".", Kind: Dir, Flags: Implied})
 		} else {
 			s.Layer, s.Owner, s.Born, s.Created = m.sessions[i].Layer, m.sessions[i].Owner, m.sessions[i].Born, m.sessions[i].Created
 			m.sessions[i] = s
