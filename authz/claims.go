@@ -19,11 +19,11 @@ import (
 const idp = "idp"
 
 // claims spells c as a JWT does.
-func (c Claims) claims(expires time.Time, issuer string) (jwt.MapClaims, error) {
+func (c Claims) claims(expires time.Time, issuer, jti string) (jwt.MapClaims, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	said := jwt.MapClaims{"sub": c.Sub, "exp": expires.Unix(), "jti": newJTI()}
+	said := jwt.MapClaims{"sub": c.Sub, "exp": expires.Unix(), "jti": jti}
 	for name, value := range map[string]string{"sid": c.Session, "aud": c.Aud, idp: issuer} {
 		if value != "" {
 			said[name] = value

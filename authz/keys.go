@@ -186,15 +186,15 @@ func syncDir(dir string) error {
 // key's id, and only what differs from the default. Claims that no token may
 // hold are fs.ErrInvalid. See MaxPassword for its length.
 func (k *Keys) Mint(now time.Time, c Claims) (string, error) {
-	return k.sign(now, "", c)
+	return k.sign(now, "", newJTI(), c)
 }
 
 // sign is Mint for the user of an issuer other than varve's own, too.
-func (k *Keys) sign(now time.Time, issuer string, c Claims) (string, error) {
+func (k *Keys) sign(now time.Time, issuer, jti string, c Claims) (string, error) {
 	if c.TTL == 0 {
 		c.TTL = DefaultTTL
 	}
-	said, err := c.claims(now.Add(c.TTL), issuer)
+	said, err := c.claims(now.Add(c.TTL), issuer, jti)
 	if err != nil {
 		return "", err
 	}

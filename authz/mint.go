@@ -16,7 +16,8 @@ import (
 // (ErrUnauthorized for more; a mount token mints nothing). What c leaves empty
 // becomes what by can give of the default. Operators may mint for any user of
 // varve's own. Whether c.Session exists and belongs to c.Sub is for the caller
-// to know, unless by's issuer makes no sessions: then it has to.
+// to know, unless by's issuer makes no sessions: then it has to. What was minted
+// for whom is a change in the log.
 func (a *Authority) Mint(ctx context.Context, by Principal, c Claims) (string, error) {
 	now := a.now()
 	p, err := by.derive(c, now, DefaultTTL)
@@ -26,9 +27,23 @@ func (a *Authority) Mint(ctx context.Context, by Principal, c Claims) (string, e
 	if err != nil {
 		return "", err
 	}
-	return a.keys.sign(now, p.Issuer, Claims{
+	jti := newJTI()
+	token, err := a.keys.sign(now, p.Issuer, jti, Claims{
 		Sub: p.Sub, Session: p.Session, Scopes: p.Scopes, Path: p.Path, Aud: c.Aud, TTL: p.Expires.Sub(now),
 	})
+	if err != nil {
+		return "", err
+	}
+	_, err = a.log.Commit(ctx, func(*history.Tx) (*history.Change, error) {
+		return tokenChange(by, tokenDetail{
+			Does: "mint", ID: jti, Issuer: p.Issuer, Sub: p.Sub, Session: p.Session, Scope: p.Scopes.String(),
+			Path: p.Path, Expires: p.Expires.Unix(),
+		})
+	})
+	if err != nil {
+		return "", err
+	}
+	return token, nil
 }
 
 // checkMints refuses a token of varve's own, whose first write would make its

@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -112,6 +113,42 @@ func TestMintOfADerivedToken(t *testing.T) {
 	if got, want := w.accepts(day).Expires, w.time.Add(DefaultTTL); !got.Equal(want) {
 		t.Errorf("a token without TTL expires %v, want %v", got, want)
 	}
+}
+
+func TestMintIsLogged(t *testing.T) {
+	w := newWorld(t, nil)
+	by := w.accepts(w.local(Claims{Sub: "ann", TTL: time.Hour}))
+	if _, err := w.Mint(t.Context(), by, Claims{Scopes: Admin}); !errors.Is(err, ErrUnauthorized) {
+		t.Errorf("Mint of more rights = %v, want ErrUnauthorized", err)
+	}
+	token, err := w.Mint(t.Context(), by, Claims{Session: "session1", Scopes: Read, Path: "docs"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf(`{"does":"mint","id":%q,"session":"session1","sub":"ann","scope":"read","path":"docs","exp":%d}`,
+		w.accepts(token).TokenID, by.Expires.Unix())
+	got := w.rows(`SELECT detail FROM change WHERE op = 'token'`)
+	if diff := cmp.Diff([]string{want}, got); diff != "" {
+		t.Errorf("changes of tokens (-want +got):\n%s", diff)
+	}
+}
+
+// TestRevokeDuringVerify: what was verified before a revocation is not
+// remembered after it.
+func TestRevokeDuringVerify(t *testing.T) {
+	w := newWorld(t, nil)
+	token := w.local(Claims{Sub: "ann"})
+	sum := digest(sha256.Sum256([]byte(token)))
+	epoch := w.cache.began()
+	p, err := w.verifyJWT(t.Context(), token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Revoke(t.Context(), p, p.TokenID); err != nil {
+		t.Fatal(err)
+	}
+	w.cache.keep(sum, epoch, w.time, p.Expires, p)
+	w.refuses(token)
 }
 
 func TestRevokeOfAJWT(t *testing.T) {

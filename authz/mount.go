@@ -228,6 +228,13 @@ type tokenDetail struct {
 	ID      string `json:"id"`
 	Name    string `json:"name,omitempty"`
 	Session string `json:"session,omitempty"`
+
+	// Of a JWT, which no row tells of.
+	Issuer  string `json:"idp,omitempty"`
+	Sub     string `json:"sub,omitempty"`
+	Scope   string `json:"scope,omitempty"`
+	Path    string `json:"path,omitempty"`
+	Expires int64  `json:"exp,omitempty"` // Unix seconds, as in the token
 }
 
 func tokenChange(by Principal, d tokenDetail) (*history.Change, error) {
