@@ -136,14 +136,19 @@ func checkText(what, s string) error {
 }
 
 func checkSession(id string) error {
+	if !ValidSession(id) {
+		return fmt.Errorf("session id is not 8 to 64 of A-Z a-z 0-9 _ -: %w", fs.ErrInvalid)
+	}
+	return nil
+}
+
+// ValidSession tells whether id is one a session can have, whoever makes it.
+func ValidSession(id string) bool {
 	valid := len(id) >= minSession && len(id) <= maxSession
 	for i := range len(id) {
 		valid = valid && sessionByte(id[i])
 	}
-	if !valid {
-		return fmt.Errorf("session id is not 8 to 64 of A-Z a-z 0-9 _ -: %w", fs.ErrInvalid)
-	}
-	return nil
+	return valid
 }
 
 func sessionByte(c byte) bool {

@@ -17,10 +17,12 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"varve/history/blob"
 )
 
-// DefaultTTL is how long a minted JWT counts when Claims.TTL is zero.
-const DefaultTTL = 24 * time.Hour
+// defaultTTL is how long a minted JWT counts when Claims.TTL is zero.
+const defaultTTL = 24 * time.Hour
 
 // MaxPassword is how many bytes of a password neon clients, Finder and Windows
 // take; a longer JWT reaches them cut. Offer a mount token instead.
@@ -33,7 +35,7 @@ type Claims struct {
 	Scopes  Scope         // zero: read and write
 	Path    string        // clean, key form; empty: not confined
 	Aud     string        // empty: implied
-	TTL     time.Duration // of the token; zero: DefaultTTL, a mount token's: as long as its maker's
+	TTL     time.Duration // of the token; zero: a day, a mount token's: as long as its maker's
 }
 
 // Keys are the local signing keys in DIR/keys. Minting needs nothing else, so
@@ -57,7 +59,7 @@ const (
 // OpenKeys reads the keys in dir (mode 0700), making the first one if there is
 // none. Keys that others may read are refused: fs.ErrPermission.
 func OpenKeys(dir string) (*Keys, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := blob.MakeDir(dir, nil); err != nil {
 		return nil, err
 	}
 	if err := private(dir); err != nil {
@@ -167,19 +169,7 @@ func createKey(file string) error {
 	if err := os.Link(tmp.Name(), file); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return syncDir(filepath.Dir(file))
-}
-
-// syncDir makes new names in dir durable, where the system knows how.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return blob.SyncDir(filepath.Dir(file), nil)
 }
 
 // Mint signs a compact JWT of varve's own: no typ, iss and aud implied by the
@@ -192,7 +182,7 @@ func (k *Keys) Mint(now time.Time, c Claims) (string, error) {
 // sign is Mint for the user of an issuer other than varve's own, too.
 func (k *Keys) sign(now time.Time, issuer, jti string, c Claims) (string, error) {
 	if c.TTL == 0 {
-		c.TTL = DefaultTTL
+		c.TTL = defaultTTL
 	}
 	said, err := c.claims(now.Add(c.TTL), issuer, jti)
 	if err != nil {

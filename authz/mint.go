@@ -20,7 +20,7 @@ import (
 // for whom is a change in the log.
 func (a *Authority) Mint(ctx context.Context, by Principal, c Claims) (string, error) {
 	now := a.now()
-	p, err := by.derive(c, now, DefaultTTL)
+	p, err := by.derive(c, now, defaultTTL)
 	if err == nil {
 		err = a.checkMints(ctx, by, p)
 	}

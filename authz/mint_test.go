@@ -110,7 +110,7 @@ func TestMintOfADerivedToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := w.accepts(day).Expires, w.time.Add(DefaultTTL); !got.Equal(want) {
+	if got, want := w.accepts(day).Expires, w.time.Add(defaultTTL); !got.Equal(want) {
 		t.Errorf("a token without TTL expires %v, want %v", got, want)
 	}
 }

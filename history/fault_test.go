@@ -178,3 +178,43 @@ func TestPanicWhileWriting(t *testing.T) {
 	mkdir(t, l, Shared, "f")
 	wantClean(t, l)
 }
+
+// The way down to a new store is durable, too.
+func TestOpenSyncsDirectories(t *testing.T) {
+	top := t.TempDir()
+	synced := map[string]bool{}
+	sync := func(f *os.File) error {
+		synced[f.Name()] = true
+		return f.Sync()
+	}
+	dir := filepath.Join(top, "a", "store")
+	openLog(t, Options{Dir: dir, sync: sync})
+	for _, want := range []string{top, filepath.Join(top, "a"), dir, filepath.Join(dir, "blobs")} {
+		if !synced[want] {
+			t.Errorf("%s was not synced", want)
+		}
+	}
+}
+
+// A file that could not be synced is refused, and the log goes on.
+func TestContentThatCannotBeSynced(t *testing.T) {
+	fail := false
+	l := openLog(t, Options{Inline: -1, sync: func(*os.File) error {
+		if fail {
+			return errDisk
+		}
+		return nil
+	}})
+	u, err := l.Receive(t.Context(), strings.NewReader("x"), blob.Expect{Size: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fail = true
+	if err := l.Keep(u); !errors.Is(err, errDisk) {
+		t.Errorf("Keep = %v, want the disk's error", err)
+	}
+	l.Discard(u)
+	fail = false
+	put(t, l, Shared, "a", "x")
+	wantClean(t, l)
+}

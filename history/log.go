@@ -36,10 +36,13 @@ type Options struct {
 	// Default 16 KiB; negative: never.
 	Inline int64
 	// Durability is "full" (default: a commit survives power loss) or "normal"
-	// (it survives a crash of varve, but power loss may take the last second).
+	// (it survives a crash of varve, but power loss may take the last ones;
+	// files are synced all the same).
 	Durability string
 
-	fault func(*sql.Conn, string) error // see sql.Options; set by tests
+	// Set by tests; see sql.Options.Fault and blob.Options.Sync.
+	fault func(*sql.Conn, string) error
+	sync  func(*os.File) error
 }
 
 // Log is the open store. Its methods may be called concurrently.
@@ -116,7 +119,7 @@ func newLog(opts Options) (*Log, error) {
 }
 
 func (l *Log) open(ctx context.Context, opts Options) error {
-	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
+	if err := blob.MakeDir(opts.Dir, opts.sync); err != nil {
 		return err
 	}
 	lock, err := takeLock(filepath.Join(opts.Dir, "lock"))
@@ -124,14 +127,14 @@ func (l *Log) open(ctx context.Context, opts Options) error {
 		return err
 	}
 	l.lock = lock
-	if l.blobs, err = blob.Open(filepath.Join(opts.Dir, "blobs"), blob.Options{Inline: opts.Inline}); err != nil {
+	if l.blobs, err = blob.Open(filepath.Join(opts.Dir, "blobs"), blob.Options{Inline: opts.Inline, Sync: opts.sync}); err != nil {
 		return err
 	}
 	l.db, err = sql.Open(ctx, filepath.Join(opts.Dir, "varve.db"), sql.Options{Relaxed: opts.Durability == "normal", Fault: opts.fault})
 	if err != nil {
 		return err
 	}
-	if err := syncDir(opts.Dir); err != nil {
+	if err := blob.SyncDir(opts.Dir, opts.sync); err != nil {
 		return err
 	}
 	if err := l.load(ctx); err != nil {
@@ -181,14 +184,6 @@ func takeLock(path string) (*os.File, error) {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
 	}
 	return f, nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // Close waits for running commits and releases the store.

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// DefaultInline is Options.Inline if that is zero: 16 KiB.
-const DefaultInline = 16 << 10
+// defaultInline is Options.Inline if that is zero.
+const defaultInline = 16 << 10
 
 // Options of a Store. The zero value works.
 type Options struct {
@@ -20,7 +20,8 @@ type Options struct {
 	// caller to keep in the database. Default 16 KiB; negative: never.
 	Inline int64
 	// Sync is called for every file and directory to be made durable;
-	// nil means File.Sync. Tests and the durability setting replace it.
+	// nil means File.Sync. Tests replace it; without syncs a row that survives
+	// power loss could name a file that does not.
 	Sync func(*os.File) error
 }
 
@@ -56,7 +57,7 @@ func Open(dir string, opts Options) (*Store, error) {
 func OpenForReading(dir string, opts Options) *Store {
 	s := &Store{dir: dir, inline: opts.Inline, sync: opts.Sync}
 	if s.inline == 0 {
-		s.inline = DefaultInline
+		s.inline = defaultInline
 	}
 	if s.sync == nil {
 		s.sync = (*os.File).Sync
@@ -148,13 +149,7 @@ func holds(path string, l Locator) bool {
 	return err == nil && got.Ref == want
 }
 
-func (s *Store) syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(s.sync(d), d.Close())
-}
+func (s *Store) syncDir(dir string) error { return SyncDir(dir, s.sync) }
 
 // path is where the file of l lies. Locators come from our own rows, but a row
 // may have been tampered with, and must not lead out of the store.
