@@ -1,23 +1,40 @@
 package history
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"varve/history/sql"
 )
 
+// statements are the texts that a log has run.
+type statements struct {
+	mu    sync.Mutex
+	texts map[string]bool
+}
+
+// note is Options.fault.
+func (s *statements) note(_ *sql.Conn, query string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.texts[query] = true
+	return nil
+}
+
 // explain fails for every statement run so far that goes through a table from
 // end to end, or sorts, other than Verify's, the one that takes the last row,
 // and the one that chooses between the two names of a moved node.
-func explain(t *testing.T, l *Log) {
+func explain(t *testing.T, l *Log, s *statements) {
 	t.Helper()
-	for _, query := range l.db.Statements() {
+	for _, query := range slices.Sorted(maps.Keys(s.texts)) {
 		if strings.HasPrefix(query, "PRAGMA") || verifying(query) || query == selectLast || query == selectVersionOf {
 			continue
 		}
-		err := l.db.Maintain(t.Context(), func(c *sql.Conn) error {
+		err := l.db.Read(t.Context(), func(c *sql.Conn) error {
 			return c.Query("EXPLAIN QUERY PLAN "+query, nulls(query), func(r sql.Row) error {
 				var id, up, unused int
 				var detail string

@@ -317,7 +317,8 @@ func TestModel(t *testing.T) {
 	for i := range 30 {
 		w.texts = append(w.texts, strings.Repeat(strconv.Itoa(i), i))
 	}
-	opts := Options{Dir: t.TempDir(), Inline: 20, Now: w.now}
+	ran := statements{texts: map[string]bool{}}
+	opts := Options{Dir: t.TempDir(), Inline: 20, Now: w.now, fault: ran.note}
 	w.log = openLog(t, opts)
 	first := Change{Versions: []Version{{Layer: Shared, Name: ".", Kind: Dir}}}
 	w.model.apply(&first, fromNanos(w.log.last.time))
@@ -330,7 +331,7 @@ func TestModel(t *testing.T) {
 		}
 	}
 	w.verify()
-	explain(t, w.log)
+	explain(t, w.log, &ran)
 }
 
 func (w *world) reopen(opts Options) {

@@ -1,7 +1,7 @@
 // Package sql opens varve's database: driver, pragmas, pools, migrations.
 //
 // There is one writing connection, a pool of reading ones (each View is a
-// snapshot on one of them) and one for maintenance that must not block either.
+// snapshot on one of them).
 // Reading beyond a few connections a core only slows the writer down, so the
 // pool is small. Every connection keeps the statements it has prepared.
 //
@@ -10,20 +10,19 @@
 // reflection were a quarter of the time a listing takes, and a plan that holds
 // the one writing connection has no use for them.
 //
-// All that is particular to SQLite stays in this package; what others send
-// through a Conn uses $1 parameters and SQL that PostgreSQL understands too.
+// The driver, its settings and its error codes stay in this package. What others
+// send through a Conn has $1 parameters and SQL that PostgreSQL understands too,
+// or nearly: it joins in the order it is told, names the columns of VALUES as
+// SQLite does, and Verify runs SQLite's own checks.
 package sql
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/url"
 	"os"
 	"runtime"
-	"slices"
 	"sync"
 
 	"modernc.org/sqlite"
@@ -70,8 +69,6 @@ type DB struct {
 
 	writing sync.Mutex
 	writer  *Conn // guarded by writing; nil until needed
-
-	maintaining sync.Mutex
 }
 
 // Open opens or creates the database at path and migrates it.
@@ -212,42 +209,6 @@ func (db *DB) Write(write func(*Conn) error) (err error) {
 	}
 	committed = true
 	return nil
-}
-
-// Maintain runs work outside any transaction on a connection of its own, for
-// VACUUM INTO, checks and the like.
-func (db *DB) Maintain(ctx context.Context, work func(*Conn) error) error {
-	db.maintaining.Lock()
-	defer db.maintaining.Unlock()
-	c, err := db.open(cmp.Or(db.writeDSN, db.readDSN))
-	if err != nil {
-		return err
-	}
-	defer c.close()
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return work(c)
-}
-
-// Statements lists what was prepared so far, for tests of the plans. Nothing
-// may be running.
-func (db *DB) Statements() []string {
-	texts := map[string]bool{}
-	note := func(c *Conn) {
-		if c != nil {
-			for text := range c.stmts {
-				texts[text] = true
-			}
-		}
-	}
-	note(db.writer)
-	for range cap(db.readers) {
-		c := <-db.readers
-		note(c)
-		db.readers <- c
-	}
-	return slices.Sorted(maps.Keys(texts))
 }
 
 // Close waits for running reads, closes all connections and writes the WAL

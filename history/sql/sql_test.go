@@ -87,9 +87,6 @@ func TestPragmas(t *testing.T) {
 	if err := db.Read(t.Context(), check); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.Maintain(t.Context(), check); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func TestOpenRefuses(t *testing.T) {
