@@ -29,6 +29,19 @@ type model struct {
 	seq      Seq
 }
 
+func (m *model) clone() *model {
+	c := *m
+	c.versions = map[Layer]map[string][]Version{}
+	for layer, names := range m.versions {
+		c.versions[layer] = map[string][]Version{}
+		for name, all := range names {
+			c.versions[layer][name] = slices.Clip(all) // only ever appended to
+		}
+	}
+	c.renewals, c.sessions, c.usage = slices.Clip(m.renewals), slices.Clone(m.sessions), maps.Clone(m.usage)
+	return &c
+}
+
 func (m *model) at(k Key, at Seq) (found Version) {
 	for _, v := range m.versions[k.Layer][k.Name] {
 		if v.Seq <= at {

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"varve/history/blob"
+	"varve/history/sql"
 )
 
 // world drives a log and its model with the same random changes.
@@ -27,6 +28,7 @@ type world struct {
 	model *model
 	texts []string
 	clock time.Time
+	fault fault
 }
 
 func (w *world) now() time.Time {
@@ -130,21 +132,35 @@ func (w *world) session(tx *Tx, c *Change) {
 	c.Session = &Session{ID: id, Layer: layer, Owner: w.account(), Name: "new"}
 }
 
-// step commits a few changes in one batch and compares what was written.
+// step commits a few changes in one batch and compares what was written. At times
+// the batch fails, and they are planned again.
 func (w *world) step() {
 	w.clock = w.clock.Add(time.Duration(w.rand.IntN(3)) * time.Second)
+	before := w.model.clone()
+	planned := make([]*Change, 1+w.rand.IntN(6))
 	var batch []*request
-	for range 1 + w.rand.IntN(6) {
+	for i := range planned {
 		batch = append(batch, &request{ctx: w.t.Context(), plan: func(tx *Tx) (*Change, error) {
+			if planned[i] != nil {
+				w.forget(planned[i])
+			}
+			if i == 0 { // all others follow
+				w.model = before.clone()
+			}
 			if w.rand.IntN(3) == 0 {
 				w.check(tx)
 			}
-			c := w.change(tx)
-			w.model.apply(c, tx.Now())
-			return c, nil
+			first := planned[i] == nil
+			planned[i] = w.change(tx)
+			if first && i > 0 && i == len(batch)-1 && w.rand.IntN(3) == 0 {
+				w.fault = fault{"INSERT INTO " + pick(w, []string{"change", "head"}), rollBack}
+			}
+			w.model.apply(planned[i], tx.Now())
+			return planned[i], nil
 		}})
 	}
 	w.log.answer(batch)
+	w.fault = fault{}
 	for _, r := range batch {
 		if r.err != nil {
 			w.t.Fatalf("Commit: %v", r.err)
@@ -154,6 +170,13 @@ func (w *world) step() {
 				w.t.Fatalf("change %d wrote\n%s", v.Seq, gocmp.Diff(want, v))
 			}
 		}
+	}
+}
+
+// forget takes back what a plan did that is run again.
+func (w *world) forget(planned *Change) {
+	for _, u := range planned.Uploads {
+		w.log.Discard(u)
 	}
 }
 
@@ -318,7 +341,10 @@ func TestModel(t *testing.T) {
 		w.texts = append(w.texts, strings.Repeat(strconv.Itoa(i), i))
 	}
 	ran := statements{texts: map[string]bool{}}
-	opts := Options{Dir: t.TempDir(), Inline: 20, Now: w.now, fault: ran.note}
+	opts := Options{Dir: t.TempDir(), Inline: 20, Now: w.now}
+	opts.fault = func(c *sql.Conn, query string) error {
+		return errors.Join(ran.note(c, query), w.fault.on(c, query))
+	}
 	w.log = openLog(t, opts)
 	first := Change{Versions: []Version{{Layer: Shared, Name: ".", Kind: Dir}}}
 	w.model.apply(&first, fromNanos(w.log.last.time))
