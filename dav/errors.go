@@ -63,6 +63,8 @@ var verdicts = []refusal{
 		hint: "the store is full; nothing was changed"},
 	{err: layers.ErrTooMany, status: http.StatusInsufficientStorage,
 		hint: "too many entries for one request: split it by directories"},
+	{err: layers.ErrInDoubt, status: http.StatusServiceUnavailable,
+		hint: "the store takes no writes until the operator has started it again; reading goes on"},
 	{err: layers.ErrDamaged, status: http.StatusInternalServerError, hint: "stored data is damaged; the operator has been told"},
 	{err: layers.ErrRecentFailure, status: http.StatusConflict,
 		hint: "an upload here was refused moments ago; the older file is kept"},

@@ -33,7 +33,7 @@ func TestEverySentinelHasAVerdict(t *testing.T) {
 		"ErrScope": {layers.ErrScope, 403}, "ErrRoot": {layers.ErrRoot, 403},
 		"ErrOverlap": {layers.ErrOverlap, 403}, "ErrNameTooLong": {layers.ErrNameTooLong, 414},
 		"ErrTooLarge": {layers.ErrTooLarge, 413}, "ErrShort": {layers.ErrShort, 400}, "ErrDigest": {layers.ErrDigest, 400},
-		"ErrFull": {layers.ErrFull, 507}, "ErrTooMany": {layers.ErrTooMany, 507}, "ErrDamaged": {layers.ErrDamaged, 500},
+		"ErrFull": {layers.ErrFull, 507}, "ErrTooMany": {layers.ErrTooMany, 507}, "ErrDamaged": {layers.ErrDamaged, 500}, "ErrInDoubt": {layers.ErrInDoubt, 503},
 		"ErrRecentFailure": {layers.ErrRecentFailure, 409},
 	}
 	h := pathless(t)

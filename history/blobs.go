@@ -32,7 +32,7 @@ func (b *batch) writeBlobs() (map[blob.Ref]int64, error) {
 		switch {
 		case ids[ref] == 0:
 			fresh = append(fresh, ref[:], u.Size, u.SHA1[:], u.MD5[:], int64(u.CRC32), 0, locator, data)
-		case files[ref] == "":
+		case u.Mends == "" || u.Mends != files[ref]:
 			b.surplus = append(b.surplus, u)
 		default:
 			if err := b.replaceFile(ids[ref], files[ref], u); err != nil {

@@ -65,6 +65,13 @@ func (l *Log) Commit(ctx context.Context, plan func(*Tx) (*Change, error)) (*Cha
 	return r.change, r.err
 }
 
+// Writable is nil, or why there can be no commits any more: ErrInDoubt.
+func (l *Log) Writable() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.refusal()
+}
+
 // refusal is why there can be no commits any more; the caller holds mu.
 func (l *Log) refusal() error {
 	if l.closed {

@@ -21,11 +21,30 @@ func (l *Log) Receive(ctx context.Context, body io.Reader, want blob.Expect) (*b
 	return u, noRoom(err)
 }
 
-// Keep makes an upload durable, to be named in a change.
-func (l *Log) Keep(u *blob.Upload) error { return noRoom(l.blobs.Keep(u)) }
+// Keep makes an upload durable, to be named in a change. If the store has a file
+// of this content already, the two are compared: one that was damaged, lost or set
+// aside is mended by the change that names u.
+func (l *Log) Keep(u *blob.Upload) error {
+	if err := l.blobs.Keep(u); err != nil {
+		return noRoom(err)
+	}
+	if u.Locator == "" {
+		return nil
+	}
+	var old *string
+	err := l.db.Read(context.Background(), func(c *sql.Conn) error {
+		return c.Query(selectLocator, []any{u.Ref[:]}, func(r sql.Row) error { return r.Scan(&old) })
+	})
+	if err == nil && old != nil && l.blobs.Differs(u, blob.Locator(*old)) {
+		u.Mends = blob.Locator(*old)
+	}
+	return err
+}
 
 // Discard removes an upload that was not committed. It may be called always.
 func (l *Log) Discard(u *blob.Upload) { l.blobs.Discard(u) }
+
+const selectLocator = `SELECT locator FROM blob WHERE hash = $1`
 
 const selectContent = `SELECT locator, size, data FROM blob WHERE hash = $1`
 

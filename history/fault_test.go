@@ -105,6 +105,9 @@ func TestCommitInDoubt(t *testing.T) {
 	if !errors.Is(err, ErrInDoubt) {
 		t.Errorf("Commit after one in doubt = %v, want ErrInDoubt", err)
 	}
+	if err := l.Writable(); !errors.Is(err, ErrInDoubt) {
+		t.Errorf("Writable after one in doubt = %v, want ErrInDoubt", err)
+	}
 	l.Discard(late)
 	if _, err := l.Sweep(t.Context(), 0); !errors.Is(err, ErrInDoubt) {
 		t.Errorf("Sweep after a commit in doubt = %v, want ErrInDoubt", err)

@@ -20,12 +20,10 @@
 //
 // # Content
 //
-// Equal contents share one blob. When a file is uploaded that the store has
-// already, the new one, just written and synced, takes the old one's place, and
-// the old one lies in the bin for Grace: a file that was damaged, lost or set
-// aside is mended so, without reading it in a transaction, and who reads the old
-// one goes on. Of contents equal within one batch, and of those small enough to
-// lie in the database, the first stays.
+// Equal contents share one blob, and the first stays. When a file is uploaded
+// that the store has already, the two are compared, before the transaction: if
+// the old one was damaged, lost or set aside, the new one takes its place, and
+// the old one lies in the bin for Grace.
 //
 // # Invariants
 //

@@ -125,3 +125,17 @@ func TestUploadMendsDamage(t *testing.T) {
 	}
 	wantClean(t, l)
 }
+
+func TestEqualUploadsKeepOneFile(t *testing.T) {
+	dir := t.TempDir()
+	l := openLog(t, Options{Dir: dir})
+	large := strings.Repeat("large", 10_000)
+	put(t, l, Shared, "a", large)
+	first := largeFile(t, dir)
+	put(t, l, Shared, "b", large)
+	put(t, l, Shared, "a", large)
+	if got := largeFile(t, dir); got != first {
+		t.Errorf("file %s became %s", first, got)
+	}
+	wantClean(t, l)
+}

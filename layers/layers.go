@@ -69,6 +69,7 @@ var (
 	ErrDigest        = history.ErrDigest                                             // 400
 	ErrFull          = history.ErrFull                                               // 507
 	ErrTooMany       = history.ErrTooManyEntries                                     // 507, with a hint to split
+	ErrInDoubt       = history.ErrInDoubt                                            // 503, until the store is opened again
 	ErrDamaged       = history.ErrDamaged                                            // 500
 	ErrRecentFailure = errors.New("delete follows a refused upload of a newer file") // 409 (rclone)
 )

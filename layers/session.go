@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"io/fs"
-	"regexp"
 	"slices"
 	"unicode/utf8"
 
@@ -14,11 +13,7 @@ import (
 	"varve/history"
 )
 
-// sessionID is what any session id looks like; those varve makes are 22
-// characters of base64url.
-var sessionID = regexp.MustCompile(`^[A-Za-z0-9_-]{8,64}$`)
-
-// NewSessionID makes a session id of 128 random bits.
+// NewSessionID makes a session id of 128 random bits, 22 characters of base64url.
 func NewSessionID() string {
 	var bits [16]byte
 	rand.Read(bits[:]) // never fails, see crypto/rand
@@ -40,7 +35,7 @@ func (s *Store) CreateSession(ctx context.Context, who Caller, id, name string) 
 			return nil, fs.ErrPermission
 		case !who.Scopes.Has(authz.Write):
 			return nil, ErrScope
-		case !sessionID.MatchString(id) || !nameable(name):
+		case !authz.ValidSession(id) || !nameable(name):
 			return nil, fs.ErrInvalid
 		}
 		if _, err := tx.Session(id); !errors.Is(err, fs.ErrNotExist) {

@@ -30,12 +30,13 @@ func New(cfg Config) *Store { return &Store{cfg.Log, cfg.Limits.withDefaults()} 
 // Limits are those in force, defaults filled in.
 func (s *Store) Limits() Limits { return s.limits }
 
-// Ready tells whether the store answers.
+// Ready tells whether the store answers and takes writes.
 func (s *Store) Ready(ctx context.Context) error {
-	return s.log.View(ctx, func(tx *history.Tx) error {
+	err := s.log.View(ctx, func(tx *history.Tx) error {
 		_, err := tx.Heads([]history.Key{{Layer: history.Shared, Name: "."}}, Live)
 		return err
 	})
+	return errors.Join(err, s.log.Writable())
 }
 
 // View is a tree as a principal sees it. It holds no state of the store and may

@@ -76,6 +76,7 @@ var causes = []cause{
 	{layers.ErrRoot, 403, "root", "the root of a tree cannot be deleted or moved"},
 	{layers.ErrSealed, 403, "sealed", "the session has ended"},
 	{layers.ErrRecentFailure, 409, "recent-failure", "an upload of a newer file was just refused; delete it once more if it shall go"},
+	{layers.ErrInDoubt, 503, "in-doubt", "the store takes no writes until the operator has started it again; reading goes on"},
 	{layers.ErrDamaged, 500, "damaged", "what is stored here is damaged; the operator must restore it"},
 
 	{fs.ErrNotExist, 404, "not-found", "nothing here, or nothing you may see"},

@@ -29,7 +29,7 @@ func TestEverySentinelHasAStatus(t *testing.T) {
 		"ErrTooManyLocks": {layers.ErrTooManyLocks, 507}, "ErrQuota": {layers.ErrQuota, 507}, "ErrReadOnly": {layers.ErrReadOnly, 403},
 		"ErrSealed": {layers.ErrSealed, 403}, "ErrOverlap": {layers.ErrOverlap, 409}, "ErrNameTooLong": {layers.ErrNameTooLong, 414},
 		"ErrTooLarge": {layers.ErrTooLarge, 413}, "ErrShort": {layers.ErrShort, 400}, "ErrDigest": {layers.ErrDigest, 400},
-		"ErrFull": {layers.ErrFull, 507}, "ErrTooMany": {layers.ErrTooMany, 507}, "ErrDamaged": {layers.ErrDamaged, 500},
+		"ErrFull": {layers.ErrFull, 507}, "ErrTooMany": {layers.ErrTooMany, 507}, "ErrDamaged": {layers.ErrDamaged, 500}, "ErrInDoubt": {layers.ErrInDoubt, 503},
 		"ErrRecentFailure": {layers.ErrRecentFailure, 409}, "ErrScope": {layers.ErrScope, 403}, "ErrRoot": {layers.ErrRoot, 403},
 	}
 	for _, name := range sentinelsOf(t, "../layers") {

@@ -1,8 +1,12 @@
 package blob
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -14,6 +18,9 @@ type Upload struct {
 	Info
 	Data    []byte  // inline content; nil when in a file (empty, not nil, for empty content)
 	Locator Locator // set by Keep
+	// Mends is a file that should have this very content and has not; the row
+	// that names it is to name Locator.
+	Mends Locator
 
 	file      *os.File // the temporary file until Keep
 	committed bool
@@ -49,6 +56,44 @@ func (s *Store) Keep(u *Upload) error {
 		return err
 	}
 	return s.syncDir(filepath.Dir(path))
+}
+
+// Differs tells whether the file at old, which should have the content of u, has
+// not. A file that cannot be read to its end may still have it.
+func (s *Store) Differs(u *Upload, old Locator) bool {
+	was, err := s.Open(old)
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	defer was.Close()
+	is, err := s.Open(u.Locator)
+	if err != nil {
+		return false
+	}
+	defer is.Close()
+	same, err := equal(was, is)
+	return err == nil && !same
+}
+
+// equal compares two readers to their ends.
+func equal(a, b io.Reader) (bool, error) {
+	const size = 128 << 10
+	left, right := make([]byte, size), make([]byte, size)
+	for {
+		n, errA := io.ReadFull(a, left)
+		m, errB := io.ReadFull(b, right)
+		for _, err := range []error{errA, errB} {
+			if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+				return false, err
+			}
+		}
+		if !bytes.Equal(left[:n], right[:m]) {
+			return false, nil
+		}
+		if n < size {
+			return true, nil
+		}
+	}
 }
 
 // newLocator is unique to one upload.
