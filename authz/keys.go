@@ -18,7 +18,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	"varve/history/blob"
+	"varve/history"
 )
 
 // defaultTTL is how long a minted JWT counts when Claims.TTL is zero.
@@ -59,7 +59,7 @@ const (
 // OpenKeys reads the keys in dir (mode 0700), making the first one if there is
 // none. Keys that others may read are refused: fs.ErrPermission.
 func OpenKeys(dir string) (*Keys, error) {
-	if err := blob.MakeDir(dir, nil); err != nil {
+	if err := history.MakeDir(dir); err != nil {
 		return nil, err
 	}
 	if err := private(dir); err != nil {
@@ -169,7 +169,7 @@ func createKey(file string) error {
 	if err := os.Link(tmp.Name(), file); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return blob.SyncDir(filepath.Dir(file), nil)
+	return history.SyncDir(filepath.Dir(file))
 }
 
 // Mint signs a compact JWT of varve's own: no typ, iss and aud implied by the

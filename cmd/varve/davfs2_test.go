@@ -22,7 +22,9 @@ type davfs struct {
 	*tool
 	url string
 	dir string // where it is mounted
-	pid int    // the daemon's; 0 while not mounted
+
+	mounted bool
+	pid     int // the daemon's; 0 while not known
 }
 
 // mountDavfs mounts the home of a token until the test ends.
@@ -65,13 +67,25 @@ func (d *davfs) mount() {
 	conf := d.write("davfs2.conf", fmt.Appendf(nil, "secrets %s\ncache_dir %s\nask_auth 0\nuse_locks 1\ndelay_upload 0\nfile_refresh 0\nbuf_size 128\n",
 		filepath.Join(d.home, "secrets"), cache))
 	d.run(d.url, d.dir, "-o", "conf="+conf)
+	d.mounted = true
+	d.pid = d.daemon()
+}
+
+// daemon is the process that serves the mount. It mounts first, then writes down
+// its pid: a file may be there that is empty still.
+func (d *davfs) daemon() int {
+	d.t.Helper()
 	name := strings.ReplaceAll(strings.TrimPrefix(d.dir, "/"), "/", "-") + ".pid"
-	pid, err := os.ReadFile(filepath.Join("/run/mount.davfs", name))
-	if err == nil {
-		d.pid, err = strconv.Atoi(strings.TrimSpace(string(pid)))
-	}
-	if err != nil {
-		d.t.Fatal(err)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(10 * time.Second); ; <-tick.C {
+		text, err := os.ReadFile(filepath.Join("/run/mount.davfs", name))
+		if pid, parseErr := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && parseErr == nil {
+			return pid
+		}
+		if time.Now().After(end) {
+			d.t.Fatalf("pid of mount.davfs: %q, %v", text, err)
+		}
 	}
 }
 
@@ -87,18 +101,20 @@ func (d *davfs) unmount() {
 	if err := gone(ctx, d.pid); err != nil {
 		d.t.Fatalf("mount.davfs after umount: %v", err)
 	}
-	d.pid = 0
+	d.pid, d.mounted = 0, false
 }
 
 // release leaves neither mount nor daemon behind, in whatever state they are.
 func (d *davfs) release() {
-	if d.pid == 0 {
+	if !d.mounted {
 		return
 	}
 	ctx, stop := context.WithTimeout(context.Background(), 10*time.Second)
 	defer stop()
-	if err := syscall.Kill(d.pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
-		d.t.Error(err)
+	if d.pid != 0 {
+		if err := syscall.Kill(d.pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+			d.t.Error(err)
+		}
 	}
 	if out, err := exec.CommandContext(ctx, "umount", "-i", "-l", d.dir).CombinedOutput(); err != nil {
 		d.t.Errorf("umount -l: %v\n%s", err, out)
