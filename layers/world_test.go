@@ -235,11 +235,11 @@ func (w *world) rows(layer history.Layer) map[string]history.Kind {
 	return rows
 }
 
-// long is a test's size: n times VARVE_LONG, which is 0.1 in CI; by default a hundredth.
+// long is a test's size: n times VARVE_LONG, which is 0.1 in CI; by default, and with -short, a hundredth.
 func long(t *testing.T, n int) int {
 	t.Helper()
 	part := 0.01
-	if s := os.Getenv("VARVE_LONG"); s != "" {
+	if s := os.Getenv("VARVE_LONG"); s != "" && !testing.Short() {
 		if _, err := fmt.Sscan(s, &part); err != nil {
 			t.Fatalf("VARVE_LONG=%q: %v", s, err)
 		}
