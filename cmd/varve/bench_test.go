@@ -13,9 +13,7 @@ import (
 
 // TestBench measures one workload of varve and of the bare handler.
 func TestBench(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes seconds")
-	}
+	full(t)
 	for _, session := range []bool{false, true} {
 		dir := t.TempDir()
 		figures := filepath.Join(t.TempDir(), "figures.json")

@@ -67,13 +67,22 @@ func TestHtpasswd(t *testing.T) {
 // TestPeers starts every peer that is there and does to it what the workloads
 // need; without its password it must do nothing.
 func TestPeers(t *testing.T) {
-	if testing.Short() {
+	required := os.Getenv("VARVE_REQUIRE_CLIENTS") == "1"
+	if testing.Short() && !required {
 		t.Skip("starts other servers")
 	}
 	for _, p := range peers() {
+		_, absent := find(p.program)
+		if absent != nil && p.name == "hacdias" {
+			t.Logf("%v: Debian has no package of it, so only its configuration is tested", absent)
+			continue
+		}
 		t.Run(p.name, func(t *testing.T) {
-			if _, err := find(p.program); err != nil {
-				t.Skip(err)
+			if absent != nil && required {
+				t.Fatal(absent)
+			}
+			if absent != nil {
+				t.Skip(absent)
 			}
 			dir, err := os.MkdirTemp("", "varve-bench-test-") // not t.TempDir, which nobody else may enter
 			if err != nil {
