@@ -79,8 +79,8 @@ func (h *Handler) serveList(w http.ResponseWriter, r *http.Request, t target) er
 	return unknownMethod(w, r, allowRead)
 }
 
-// What Allow says. POST and the rest of HTTP's and DAV's methods are known, so
-// they are not allowed (405) rather than not implemented (501).
+// What Allow says. POST and the rest of HTTP's and DAV's methods are known and
+// refused with 405; only what nobody knows is 501.
 const (
 	allowTree = "OPTIONS, GET, HEAD, PUT, DELETE, MKCOL, COPY, MOVE, PROPFIND, PROPPATCH, LOCK, UNLOCK"
 	allowRead = "OPTIONS, GET, HEAD, PROPFIND"

@@ -62,19 +62,19 @@ func TestCadaverFiles(t *testing.T) {
 	for name, text := range map[string]string{"one.txt": "one", "two.txt": "two", odd: "odd"} {
 		c.write(name, []byte(text))
 	}
-	c.does("mkcol work", "put one.txt work/first.txt", "get work/first.txt got.txt")
+	c.does("mkcol job", "put one.txt job/first.txt", "get job/first.txt got.txt")
 	got, err := os.ReadFile(filepath.Join(c.home, "got.txt"))
 	if err != nil || string(got) != "one" {
 		t.Errorf("get = %q, %v; want one", got, err)
 	}
-	said := c.says("cd work", `mput one.txt two.txt "`+odd+`"`, "ls")
+	said := c.says("cd job", `mput one.txt two.txt "`+odd+`"`, "ls")
 	if n := strings.Count(said[1], "succeeded"); n != 3 {
 		t.Errorf("mput of 3 files\n%s", said[1])
 	}
 	if !strings.Contains(said[2], odd) {
 		t.Errorf("ls does not list %q\n%s", odd, said[2])
 	}
-	c.serves(s, token, map[string]string{"work/one.txt": "one", "work/two.txt": "two", "work/" + odd: "odd"})
+	c.serves(s, token, map[string]string{"job/one.txt": "one", "job/two.txt": "two", "job/" + odd: "odd"})
 }
 
 func TestCadaverTrees(t *testing.T) {
@@ -82,15 +82,15 @@ func TestCadaverTrees(t *testing.T) {
 	s := startServer(t)
 	token := s.sessionToken("ann", "cadaver-trees")
 	c := newCadaver(t, s, token)
-	s.must("MKCOL", "/dav/work", token, "")
-	s.must("PUT", "/dav/work/one.txt", token, "one")
-	s.must("PUT", "/dav/work/two.txt", token, "two")
-	c.does("copy work/one.txt work/copied.txt", "move work/two.txt work/moved.txt", "copy work copied", "move copied moved",
-		"delete work/one.txt")
-	c.serves(s, token, map[string]string{"work/copied.txt": "one", "work/moved.txt": "two", "work/two.txt": "", "work/one.txt": "",
+	s.must("MKCOL", "/dav/job", token, "")
+	s.must("PUT", "/dav/job/one.txt", token, "one")
+	s.must("PUT", "/dav/job/two.txt", token, "two")
+	c.does("copy job/one.txt job/copied.txt", "move job/two.txt job/moved.txt", "copy job copied", "move copied moved",
+		"delete job/one.txt")
+	c.serves(s, token, map[string]string{"job/copied.txt": "one", "job/moved.txt": "two", "job/two.txt": "", "job/one.txt": "",
 		"moved/one.txt": "one", "moved/moved.txt": "two", "moved/copied.txt": "one", "copied": ""})
 	c.does("rmcol moved")
-	c.serves(s, token, map[string]string{"moved": "", "moved/one.txt": "", "work/copied.txt": "one"})
+	c.serves(s, token, map[string]string{"moved": "", "moved/one.txt": "", "job/copied.txt": "one"})
 }
 
 // serves checks what lies at names below /dav/; nothing, where the text is empty.
@@ -110,26 +110,26 @@ func TestCadaverLocks(t *testing.T) {
 	token := s.token("ann")
 	c := newCadaver(t, s, token)
 	c.write("one.txt", []byte("one"))
-	s.must("MKCOL", "/dav/work", token, "")
-	s.must("PUT", "/dav/work/f", token, "old")
+	s.must("MKCOL", "/dav/job", token, "")
+	s.must("PUT", "/dav/job/f", token, "old")
 
-	said := c.says("cd work", "lock f", "discover f", "showlocks", "put one.txt f", "lock .", "unlock f", "discover f", "lock .", "showlocks", "unlock .")
-	for i, want := range []string{1: "succeeded", 2: "Scope: exclusive", 3: "/dav/work/f'", 4: "succeeded", 5: "failed", 6: "succeeded",
+	said := c.says("cd job", "lock f", "discover f", "showlocks", "put one.txt f", "lock .", "unlock f", "discover f", "lock .", "showlocks", "unlock .")
+	for i, want := range []string{1: "succeeded", 2: "Scope: exclusive", 3: "/dav/job/f'", 4: "succeeded", 5: "failed", 6: "succeeded",
 		7: "no locks found", 8: "succeeded", 9: "Depth infinity on", 10: "succeeded"} {
 		if !strings.Contains(said[i], want) {
 			t.Errorf("cadaver says not %q but %s", want, said[i])
 		}
 	}
-	c.serves(s, token, map[string]string{"work/f": "one"})
+	c.serves(s, token, map[string]string{"job/f": "one"})
 
 	// quit does not unlock: the lock outlives the client.
-	c.says("cd work", "lock f")
+	c.says("cd job", "lock f")
 	bob := s.token("bob")
-	if status, _, _ := s.send("PUT", "/dav/work/f", bob, "bob's"); status != http.StatusLocked {
+	if status, _, _ := s.send("PUT", "/dav/job/f", bob, "bob's"); status != http.StatusLocked {
 		t.Errorf("PUT by another user while cadaver holds the lock = %d, want 423", status)
 	}
-	c.says("cd work", "steal f", "unlock f")
-	if status, _, _ := s.send("PUT", "/dav/work/f", bob, "bob's"); status != http.StatusNoContent {
+	c.says("cd job", "steal f", "unlock f")
+	if status, _, _ := s.send("PUT", "/dav/job/f", bob, "bob's"); status != http.StatusNoContent {
 		t.Errorf("PUT by another user after cadaver stole and dropped its lock = %d, want 204", status)
 	}
 }
