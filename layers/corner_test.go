@@ -292,9 +292,7 @@ func TestBaseOfAFrozenSession(t *testing.T) {
 	w := newWorld(t)
 	ann, s := w.User("ann").put("a", "1"), w.Session("one").put("x", "1")
 	then := w.log.Seq()
-	freeze := func(_ *history.Tx, one *Session) error { one.Freeze = then; return nil }
-	_, err := w.store.manage(t.Context(), user("ann"), "session-one", freeze)
-	s.want("freeze", nil, err)
+	w.freeze("session-one", then)
 	ann.put("a", "2")
 	s.put("a", "mine")
 	if got := s.stat("a").Version.Base; got != then {

@@ -241,9 +241,7 @@ func TestOverlayRules(t *testing.T) {
 			ann.mkdir("d").put("d/x", "1").put("a", "1")
 			s.put("own", "0")
 			then := w.log.Seq()
-			freeze := func(_ *history.Tx, one *Session) error { one.Freeze = then; return nil }
-			_, err := w.store.manage(w.t.Context(), user("ann"), "session-one", freeze)
-			s.want("freeze", nil, err)
+			w.freeze("session-one", then)
 			ann.put("a", "2").put("d/y", "2").remove("d/x")
 			s.shows("a=1", "d/", "d/x=1", "own=0")
 			s.put("d/z", "3").remove("a").shows("d/", "d/x=1", "d/z=3", "own=0")

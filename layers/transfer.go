@@ -16,22 +16,22 @@ type CopyOptions struct {
 	Cond      Cond
 }
 
-// origin is what a copy or move takes: a place and all that shows below it.
-type origin struct {
+// source is what a copy or move takes: a place and all that shows below it.
+type source struct {
 	b      *bound
 	place  place
 	leaves []leaf
 }
 
-// origin collects what shows at and below p.
-func (b *bound) origin(p place) (origin, error) {
+// gather collects what shows at and below p.
+func (b *bound) gather(p place) (source, error) {
 	leaves, err := b.tree(p, history.MaxEntries)
-	return origin{b, p, leaves}, err
+	return source{b, p, leaves}, err
 }
 
-// destination admits a copy or move from o to name.
-func (d *draft) destination(o origin, name string, opts CopyOptions, sameTree bool) (place, error) {
-	from := o.place.name
+// destination admits a copy or move from src to name.
+func (d *draft) destination(src source, name string, opts CopyOptions, sameTree bool) (place, error) {
+	from := src.place.name
 	if sameTree && (name == from || below(name, from) || below(from, name)) {
 		return place{}, ErrOverlap
 	}
@@ -51,17 +51,17 @@ func (d *draft) destination(o origin, name string, opts CopyOptions, sameTree bo
 
 // charge is what one copied entry counts: nothing when a lower layer of the
 // view has that content already.
-func (d *draft) charge(o origin, l leaf) int64 {
-	layer := o.b.strata[l.win.stratum].layer
+func (d *draft) charge(src source, l leaf) int64 {
+	layer := src.b.strata[l.win.stratum].layer
 	if slices.ContainsFunc(d.b.strata[1:], func(s stratum) bool { return s.layer == layer }) {
 		return 0
 	}
 	return l.win.head.Content.Size
 }
 
-// transfer drafts what o has at to, replacing what is there.
-func (d *draft) transfer(o origin, to place, spelling string, opts CopyOptions, move bool) error {
-	top := o.leaves[0].win.head
+// transfer drafts what src has at to, replacing what is there.
+func (d *draft) transfer(src source, to place, spelling string, opts CopyOptions, move bool) error {
+	top := src.leaves[0].win.head
 	fileOverFile := top.Kind == history.File && to.win != nil && to.win.head.Kind == history.File
 	if !fileOverFile {
 		// The lock on a file outlives a save by rename; what else stood here is deleted.
@@ -71,7 +71,7 @@ func (d *draft) transfer(o origin, to place, spelling string, opts CopyOptions, 
 		return err
 	}
 	d.parents(to)
-	leaves := o.leaves
+	leaves := src.leaves
 	if opts.Shallow {
 		leaves = leaves[:1]
 	}
@@ -80,7 +80,7 @@ func (d *draft) transfer(o origin, to place, spelling string, opts CopyOptions, 
 		return err
 	}
 	for _, l := range leaves {
-		v := d.carry(o, l, move)
+		v := d.carry(src, l, move)
 		v.Name = path.Join(to.name, l.rel)
 		if len(v.Name) > d.b.store.limits.Name {
 			return pathError("copy", to.name, ErrNameTooLong)
@@ -139,8 +139,8 @@ func (d *draft) land(to place, v *history.Version, from Ref, fileOverFile bool) 
 }
 
 // carry is the version that l becomes elsewhere: of the same node when it is
-// moved within its layer, else of a new one that points at its source.
-func (d *draft) carry(o origin, l leaf, move bool) history.Version {
+// moved within its layer, else of a new one that points at itsrc source.
+func (d *draft) carry(src source, l leaf, move bool) history.Version {
 	h := l.win.head
 	v := history.Version{
 		Spelling: h.Spelling, Kind: h.Kind, Content: h.Content, Type: h.Type,
@@ -155,7 +155,7 @@ func (d *draft) carry(o origin, l leaf, move bool) history.Version {
 	v.From = l.win.ref()
 	if !move {
 		v.Born = d.b.tx.Now()
-		v.Charge = d.charge(o, l)
+		v.Charge = d.charge(src, l)
 	}
 	return v
 }

@@ -65,6 +65,16 @@ func agent(owner, session string) Caller {
 	return c
 }
 
+// freeze has a session of ann's see shared as of a seq; what does so for people
+// comes with its own operation.
+func (w *world) freeze(id string, at Seq) {
+	w.t.Helper()
+	edit := func(_ *history.Tx, one *Session) error { one.Freeze = at; return nil }
+	if _, err := w.store.manage(w.t.Context(), user("ann"), id, edit); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // hand is somebody's home and what they do there.
 type hand struct {
 	*View

@@ -211,7 +211,7 @@ func (v *View) Move(ctx context.Context, name, dst string, opts CopyOptions) (Re
 		if err != nil {
 			return err
 		}
-		from, err := d.b.origin(p)
+		from, err := d.b.gather(p)
 		if err != nil {
 			return err
 		}
@@ -233,20 +233,20 @@ func (v *View) Move(ctx context.Context, name, dst string, opts CopyOptions) (Re
 }
 
 // source binds v as the source of a copy into d, with what shows at and below name.
-func (v *View) source(d *draft, name string, c Cond) (origin, error) {
+func (v *View) source(d *draft, name string, c Cond) (source, error) {
 	b, err := v.bind(d.b.tx)
 	if err != nil {
-		return origin{}, err
+		return source{}, err
 	}
 	p, err := b.visit(name)
 	if err != nil {
-		return origin{}, err
+		return source{}, err
 	}
 	if b.who.Reach(name) != authz.Inside {
-		return origin{}, fs.ErrPermission
+		return source{}, fs.ErrPermission
 	}
 	if err := b.holds(name, c); err != nil {
-		return origin{}, err
+		return source{}, err
 	}
-	return b.origin(p)
+	return b.gather(p)
 }
