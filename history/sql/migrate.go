@@ -19,41 +19,38 @@ const applicationID = 0x76617276
 // migrate brings the database to the newest schema, after making sure that it
 // is ours and not newer than we are.
 func migrate(ctx context.Context, dsn string) error {
-	db, err := sql.Open("sqlite", dsn)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	p, err := provider(db)
-	if err != nil {
-		return err
-	}
-	newest := newestOf(p)
-	version, fresh, err := identify(ctx, db)
-	if err != nil {
-		return err
-	}
-	if version > newest {
-		return fmt.Errorf("schema %d, this varve knows %d: %w", version, newest, ErrNewer)
-	}
-	if version == newest {
-		return nil
-	}
-	if fresh {
-		if _, err := db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID)); err != nil {
-			return err
+	return withSchema(ctx, dsn, func(db *sql.DB, p *goose.Provider, version int64, fresh bool) error {
+		newest := newestOf(p)
+		if version == newest {
+			return nil
 		}
-	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("migrating the database: %w", err)
-	}
-	// Kept beside goose's own table because it can be read without it.
-	_, err = db.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", newest))
-	return err
+		if fresh {
+			if _, err := db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID)); err != nil {
+				return err
+			}
+		}
+		if _, err := p.Up(ctx); err != nil {
+			return fmt.Errorf("migrating the database: %w", err)
+		}
+		// Kept beside goose's own table because it can be read without it.
+		_, err := db.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", newest))
+		return err
+	})
 }
 
 // check is migrate for a database that must not be written.
 func check(ctx context.Context, dsn string) error {
+	return withSchema(ctx, dsn, func(_ *sql.DB, p *goose.Provider, version int64, _ bool) error {
+		if version < newestOf(p) {
+			return ErrOld
+		}
+		return nil
+	})
+}
+
+// withSchema opens a database that is ours and not newer than we are, and has work
+// look at its schema version; fresh says that nothing was ever written to it.
+func withSchema(ctx context.Context, dsn string, work func(db *sql.DB, p *goose.Provider, version int64, fresh bool) error) error {
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return err
@@ -63,16 +60,14 @@ func check(ctx context.Context, dsn string) error {
 	if err != nil {
 		return err
 	}
-	version, _, err := identify(ctx, db)
-	switch {
-	case err != nil:
+	version, fresh, err := identify(ctx, db)
+	if err != nil {
 		return err
-	case version > newestOf(p):
-		return fmt.Errorf("schema %d, this varve knows %d: %w", version, newestOf(p), ErrNewer)
-	case version < newestOf(p):
-		return ErrOld
 	}
-	return nil
+	if newest := newestOf(p); version > newest {
+		return fmt.Errorf("schema %d, this varve knows %d: %w", version, newest, ErrNewer)
+	}
+	return work(db, p, version, fresh)
 }
 
 // identify tells the schema version of a database of ours, and whether nothing
