@@ -51,17 +51,33 @@ func TestImportsFollowThePolicy(t *testing.T) {
 }
 
 // varveImports maps every package below root to the packages of varve that its
-// files import, test files aside. It reads the files of all systems.
+// files import, test files aside.
 func varveImports(t *testing.T, root fs.FS) map[string][]string {
 	t.Helper()
 	found := map[string][]string{}
+	eachImport(t, root, func(file, pkg string) {
+		if strings.HasSuffix(file, "_test.go") {
+			return
+		}
+		dir := path.Dir(file)
+		if own, ok := strings.CutPrefix(pkg, "varve/"); ok && !slices.Contains(found[dir], own) {
+			found[dir] = append(found[dir], own)
+		}
+	})
+	return found
+}
+
+// eachImport visits the imports of every Go file below root. It reads the files of
+// all systems.
+func eachImport(t *testing.T, root fs.FS, visit func(file, pkg string)) {
+	t.Helper()
 	err := fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
 		case d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata"):
 			return fs.SkipDir
-		case d.IsDir() || path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go"):
+		case d.IsDir() || path.Ext(name) != ".go":
 			return nil
 		}
 		text, err := fs.ReadFile(root, name)
@@ -72,19 +88,14 @@ func varveImports(t *testing.T, root fs.FS) map[string][]string {
 		if err != nil {
 			return err
 		}
-		pkg := path.Dir(name)
-		found[pkg] = append(found[pkg], nil...)
 		for _, i := range file.Imports {
-			if own, ok := strings.CutPrefix(strings.Trim(i.Path.Value, `"`), "varve/"); ok && !slices.Contains(found[pkg], own) {
-				found[pkg] = append(found[pkg], own)
-			}
+			visit(name, strings.Trim(i.Path.Value, `"`))
 		}
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return found
 }
 
 func TestTopLevelHoldsNothingElse(t *testing.T) {

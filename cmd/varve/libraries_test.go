@@ -1,11 +1,8 @@
 package main
 
 import (
-	"go/parser"
-	"go/token"
 	"io/fs"
 	"os"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -67,33 +64,10 @@ func modules(pkgs []string, moduleOf func(string) string) []string {
 func foreignImports(t *testing.T, root fs.FS) []string {
 	t.Helper()
 	var all []string
-	err := fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata"):
-			return fs.SkipDir
-		case d.IsDir() || path.Ext(name) != ".go":
-			return nil
+	eachImport(t, root, func(_, pkg string) {
+		if first, _, _ := strings.Cut(pkg, "/"); strings.Contains(first, ".") {
+			all = append(all, pkg)
 		}
-		text, err := fs.ReadFile(root, name)
-		if err != nil {
-			return err
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ImportsOnly)
-		if err != nil {
-			return err
-		}
-		for _, i := range file.Imports {
-			pkg := strings.Trim(i.Path.Value, `"`)
-			if first, _, _ := strings.Cut(pkg, "/"); strings.Contains(first, ".") {
-				all = append(all, pkg)
-			}
-		}
-		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	return all
 }
